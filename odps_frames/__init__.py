@@ -1,0 +1,1 @@
+"""MaxCompute tables as dataframes."""

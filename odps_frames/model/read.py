@@ -1,0 +1,161 @@
+"""What to read, and what the service says of a read session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from odps_frames.model.splits import ByRows, BySize, RowRange, Split, SplitBy
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from odps_frames.model.lifecycle import SessionStatus
+    from odps_frames.model.schema import TableSchema
+    from odps_frames.model.table import InstanceRef, TableRef
+
+__all__ = [
+    "ArrowOptions",
+    "BatchOptions",
+    "DataFormat",
+    "Incremental",
+    "ReadSessionInfo",
+    "ReadSpec",
+    "SessionStats",
+    "TimeUnit",
+]
+
+
+class TimeUnit(StrEnum):
+    """A unit of time; the value is its name on the wire."""
+
+    SECOND = "second"
+    MILLI = "milli"
+    MICRO = "micro"
+    NANO = "nano"
+
+    @property
+    def arrow(self) -> str:
+        """The unit's name in Arrow: ``s``, ``ms``, ``us`` or ``ns``."""
+        return _ARROW_UNITS[self]
+
+    @classmethod
+    def of(cls, text: str) -> TimeUnit:
+        """Accept ``"ms"`` as well as ``"milli"``."""
+        for unit in cls:
+            if text in (unit.value, unit.arrow):
+                return unit
+        msg = f"not a unit of time: {text!r}; expected 's', 'ms', 'us' or 'ns'"
+        raise ValueError(msg)
+
+
+_ARROW_UNITS = {
+    TimeUnit.SECOND: "s",
+    TimeUnit.MILLI: "ms",
+    TimeUnit.MICRO: "us",
+    TimeUnit.NANO: "ns",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowOptions:
+    """The units in which times travel."""
+
+    timestamp_unit: TimeUnit = TimeUnit.NANO
+    datetime_unit: TimeUnit = TimeUnit.MILLI
+
+
+@dataclass(frozen=True, slots=True)
+class DataFormat:
+    """The form of the data on the wire."""
+
+    type: str = "Arrow"
+    version: str = "V5"
+
+
+@dataclass(frozen=True, slots=True)
+class Incremental:
+    """The changes between two versions (``int``) or two times (text as the service takes it)."""
+
+    since: int | str
+    until: int | str | None = None
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSpec:
+    """What to read from a table or from the result of a statement."""
+
+    table: TableRef | InstanceRef
+    columns: tuple[str, ...] | None = None
+    """Data columns in the order wanted; None means all."""
+    partition_columns: tuple[str, ...] | None = None
+    """Partition columns in the order wanted; None means all."""
+    partitions: tuple[str, ...] | None = None
+    """Partitions, each as ``pt=1,hh=2``; None means all."""
+    buckets: tuple[str, ...] | None = None
+    split_by: SplitBy = field(default_factory=BySize)
+    arrow: ArrowOptions = field(default_factory=ArrowOptions)
+    row_filter: str | None = None
+    """SQL condition that the service may use to skip rows."""
+    row_filter_fallback: bool = False
+    max_files_per_split: int | None = None
+    incremental: Incremental | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """What the service expects a session to bring."""
+
+    estimated_bytes: int | None = None
+    estimated_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSessionInfo:
+    """What the service says of a read session."""
+
+    session_id: str
+    status: SessionStatus
+    schema: TableSchema
+    session_type: str = "BATCH_READ"
+    expires_at: datetime | None = None
+    n_splits: int | None = None
+    """Known where splits are read by index."""
+    n_rows: int | None = None
+    """Known where splits are ranges of rows."""
+    split_mode: str = "Size"
+    bucket_ids: tuple[int, ...] = ()
+    formats: tuple[DataFormat, ...] = (DataFormat(),)
+    stats: SessionStats = field(default_factory=SessionStats)
+    latest_version: int | None = None
+    message: str = ""
+    large_strings: bool = False
+    incremental: Incremental | None = None
+
+    def splits(self, by: SplitBy) -> tuple[Split, ...]:
+        """Cut the session as it was asked to be cut; an empty table has no splits."""
+        if self.n_splits is not None:
+            return tuple(Split(self.session_id, index) for index in range(self.n_splits))
+        total = self.n_rows or 0
+        step = by.rows if isinstance(by, ByRows) else max(total, 1)
+        return tuple(
+            Split(self.session_id, rows=RowRange(start, min(step, total - start)))
+            for start in range(0, total, step)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """How the rows of one split travel."""
+
+    max_rows: int = 4096
+    max_bytes: int | None = None
+    skip_rows: int = 0
+    columns: tuple[str, ...] | None = None
+    """Columns out of those of the session; None means all."""
+    columns_unordered: bool = False
+    format: DataFormat = DataFormat()
+    accept_encoding: str | None = None
+    """``zstd`` or ``x-lz4-frame`` when the body may be compressed."""

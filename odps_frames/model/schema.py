@@ -1,0 +1,85 @@
+"""The columns of a table."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from odps_frames.model.types import DataType
+
+__all__ = ["Column", "TableSchema"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    type: DataType
+    comment: str = ""
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """Data columns, then partition columns; names are unique whatever their letter case."""
+
+    columns: tuple[Column, ...]
+    partition_columns: tuple[Column, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [column.name.lower() for column in self.all_columns]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            msg = f"columns stand twice in a schema (letter case does not count): {twice}"
+            raise ValueError(msg)
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Data columns, then partition columns."""
+        return self.columns + self.partition_columns
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the data columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def partition_names(self) -> tuple[str, ...]:
+        """Names of the partition columns."""
+        return tuple(column.name for column in self.partition_columns)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name.lower(): column for column in self.all_columns}
+
+    def find(self, name: str) -> Column | None:
+        """Return the column of that name, whatever its letter case, or None."""
+        return self._by_name.get(name.lower())
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name.
+
+        Raises
+        ------
+        KeyError
+            With the names that come near.
+        """
+        found = self.find(name)
+        if found is None:
+            raise KeyError(self.unknown([name]))
+        return found
+
+    def unknown(self, names: Iterable[str]) -> str:
+        """Say of names that are not there which they may have meant."""
+        known = [column.name for column in self.all_columns]
+        parts = []
+        for name in names:
+            near = difflib.get_close_matches(name.lower(), [n.lower() for n in known], n=3)
+            hint = [self._by_name[n].name for n in near] or known[:10]
+            parts.append(f"no column {name!r}; did you mean {' or '.join(map(repr, hint))}?")
+        return " ".join(parts)

@@ -1,0 +1,1 @@
+"""How it is written: bytes to values and back, both directions side by side, no sockets."""
