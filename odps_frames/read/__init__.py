@@ -1,1 +1,1 @@
-"""TBD."""
+"""Reading: sessions, one split at a time, many splits at once."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Writing: one session, many blocks, one commit."""

@@ -1,0 +1,231 @@
+"""A read session: made or joined, waited for, kept alive, read."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+import pyarrow as pa
+
+from odps_frames.convert.arrow import normalised_schema
+from odps_frames.errors import ServiceError, ServiceUnavailable, SessionExpired
+from odps_frames.model.lifecycle import SessionStatus
+from odps_frames.model.read import BatchOptions, ReadSpec
+from odps_frames.read.gather import gather
+from odps_frames.read.stream import StreamPlan, read_batches
+from odps_frames.transport.retry import Meter, RetryPolicy
+from odps_frames.wire.envelope import Envelope
+from odps_frames.wire.read_session import decode_info, encode_create, encode_get
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from odps_frames.model.read import ReadSessionInfo
+    from odps_frames.model.schema import Column
+    from odps_frames.model.splits import Split
+    from odps_frames.read.cancel import Cancellation
+    from odps_frames.transport.base import Transport
+
+__all__ = ["ReadSession"]
+
+READY_SECONDS = 3600.0
+POLL_SECONDS = 0.02
+MAX_POLL_SECONDS = 2.0
+REFRESH_BEFORE = timedelta(minutes=10)
+
+
+class ReadSession:
+    """A snapshot of a table, cut into splits that any worker may read.
+
+    Use ``ReadSession.create`` or ``ReadSession.attach``; the constructor asks nothing.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        spec: ReadSpec,
+        info: ReadSessionInfo,
+        envelope: Envelope | None = None,
+        *,
+        policy: RetryPolicy | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._transport = transport
+        self._envelope = envelope or Envelope()
+        self._policy = policy or RetryPolicy()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.spec = spec
+        self.info = info
+
+    @classmethod
+    def create(
+        cls,
+        transport: Transport,
+        spec: ReadSpec,
+        envelope: Envelope | None = None,
+        *,
+        policy: RetryPolicy | None = None,
+    ) -> Self:
+        """Ask the service for a session; it may still be preparing it (see ``wait``)."""
+        envelope = envelope or Envelope()
+        reply = decode_info(transport.send(encode_create(spec, envelope)))
+        return cls(transport, spec, reply.value, envelope.routed(reply.route_token), policy=policy)
+
+    @classmethod
+    def attach(
+        cls,
+        transport: Transport,
+        spec: ReadSpec,
+        session_id: str,
+        envelope: Envelope | None = None,
+        *,
+        policy: RetryPolicy | None = None,
+    ) -> Self:
+        """Join a session that somebody else made; ``spec`` says how it was asked for."""
+        envelope = envelope or Envelope()
+        request = encode_get(spec.table, session_id, envelope=envelope)
+        reply = decode_info(transport.send(request))
+        return cls(transport, spec, reply.value, envelope.routed(reply.route_token), policy=policy)
+
+    @property
+    def session_id(self) -> str:
+        """The id under which the service knows the session."""
+        return self.info.session_id
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The pieces of the session, in the order of the rows."""
+        return self.info.splits(self.spec.split_by)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of its streams: data columns, then partition columns."""
+        return self.info.schema.all_columns
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The schema of its batches."""
+        return normalised_schema(self.columns, self.spec.arrow)
+
+    def wait(self, timeout: float = READY_SECONDS) -> Self:
+        """Wait until the session can be read; asks first after 20 ms, later every 2 s.
+
+        Raises
+        ------
+        SessionExpired
+            When it is past its life.
+        ServiceUnavailable
+            When it is not ready in time.
+        ServiceError
+            When the service gave it up (state CRITICAL), with the reason.
+        """
+        end = self._policy.clock() + timeout
+        seconds = POLL_SECONDS
+        while self.info.status is SessionStatus.INIT:
+            if self._policy.clock() > end:
+                msg = f"read session of {self.spec.table} was not ready after {timeout:g} s"
+                raise ServiceUnavailable(msg, session_id=self.session_id)
+            self._policy.sleep(seconds)
+            seconds = min(seconds * 1.5, MAX_POLL_SECONDS)
+            self._ask(refresh=False)
+        if self.info.status is SessionStatus.EXPIRED:
+            msg = f"the read session of {self.spec.table} has expired; refresh() it, or make a new"
+            raise SessionExpired(msg, session_id=self.session_id)
+        if self.info.status is not SessionStatus.NORMAL:
+            msg = (
+                f"the read session of {self.spec.table} is {self.info.status}: "
+                f"{self.info.message or 'the service gave no reason'}"
+            )
+            raise ServiceError(msg, session_id=self.session_id)
+        return self
+
+    def refresh(self) -> Self:
+        """Lengthen the life of the session, or bring it back after its end."""
+        self._ask(refresh=True)
+        return self
+
+    def read(
+        self,
+        split: Split,
+        *,
+        options: BatchOptions | None = None,
+        validate: bool = True,
+        meter: Meter | None = None,
+        cancel: Cancellation | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the batches of one split; see ``read_batches`` for what it promises."""
+        self._keep_alive()
+        plan = self._plan(options or BatchOptions(), validate=validate)
+        return read_batches(self._transport, plan, split, meter=meter, cancel=cancel)
+
+    def batches(
+        self,
+        splits: Iterable[Split] | None = None,
+        *,
+        options: BatchOptions | None = None,
+        validate: bool = True,
+        max_workers: int | None = None,
+        ordered: bool = True,
+        meter: Meter | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the batches of many splits, read side by side and bounded in memory.
+
+        Closing the iterator early closes every connection.
+        """
+        chosen = self.splits if splits is None else tuple(splits)
+
+        def read(split: Split, cancel: Cancellation) -> Iterator[pa.RecordBatch]:
+            return self.read(
+                split, options=options, validate=validate, meter=meter, cancel=cancel
+            )
+
+        return gather(chosen, read, max_workers=max_workers, ordered=ordered, meter=meter)
+
+    def to_arrow(self) -> pa.Table:
+        """Read all of it into a table."""
+        return pa.Table.from_batches(self.batches(), schema=self.arrow_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        return self.arrow_schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self.arrow_schema, self.batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _plan(self, options: BatchOptions, *, validate: bool) -> StreamPlan:
+        columns = self.columns
+        if options.columns is not None:
+            wanted = {name.lower(): place for place, name in enumerate(options.columns)}
+            columns = tuple(
+                sorted(
+                    (column for column in columns if column.name.lower() in wanted),
+                    key=lambda column: wanted[column.name.lower()],
+                )
+            )
+        return StreamPlan(
+            table=self.spec.table,
+            columns=columns,
+            arrow=self.spec.arrow,
+            options=options,
+            envelope=self._envelope,
+            policy=self._policy,
+            validate=validate,
+            refresh=lambda: self._ask(refresh=True),
+        )
+
+    def _keep_alive(self) -> None:
+        """Refresh shortly before the end, so that long reads never meet it."""
+        ends = self.info.expires_at
+        if ends is not None and ends - REFRESH_BEFORE < self._clock():
+            self._ask(refresh=True)
+
+    def _ask(self, *, refresh: bool) -> None:
+        with self._lock:
+            request = encode_get(
+                self.spec.table, self.session_id, refresh=refresh, envelope=self._envelope
+            )
+            reply = decode_info(self._transport.send(request))
+            self.info = reply.value
+            self._envelope = self._envelope.routed(reply.route_token)

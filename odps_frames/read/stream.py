@@ -1,0 +1,171 @@
+"""One split as batches: resumed where it broke off, and complete or an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from odps_frames.convert.arrow import check_stream_schema, normalise
+from odps_frames.errors import (
+    CorruptStream,
+    IncompleteRead,
+    ServiceUnavailable,
+    SessionExpired,
+)
+from odps_frames.model.read import BatchOptions
+from odps_frames.model.splits import RowRange
+from odps_frames.read.cancel import Cancellation
+from odps_frames.transport.retry import Meter, RetryPolicy
+from odps_frames.wire.arrow_stream import ArrowStreamReader
+from odps_frames.wire.compression import Compression, decompress
+from odps_frames.wire.envelope import Envelope
+from odps_frames.wire.read_session import encode_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+    from odps_frames.model.read import ArrowOptions
+    from odps_frames.model.schema import Column
+    from odps_frames.model.splits import Split
+    from odps_frames.model.table import InstanceRef, TableRef
+    from odps_frames.transport.base import Transport
+    from odps_frames.wire.http import BodyReader, Request, Response
+
+__all__ = ["StreamPlan", "decode_batches", "read_batches"]
+
+ROW_SLACK = 16
+"""A batch may have so many times the rows that were asked for before it counts as broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPlan:
+    """What every stream of one session has in common."""
+
+    table: TableRef | InstanceRef
+    columns: tuple[Column, ...]
+    """The columns of the stream, in order."""
+    arrow: ArrowOptions
+    options: BatchOptions = field(default_factory=BatchOptions)
+    envelope: Envelope = field(default_factory=Envelope)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    validate: bool = True
+    refresh: Callable[[], None] | None = None
+    """Brings an expired session back to life."""
+
+
+class _Counted:
+    """A body that counts its bytes."""
+
+    def __init__(self, body: BodyReader, meter: Meter) -> None:
+        self._body = body
+        self._meter = meter
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        got = self._body.readinto(buffer)
+        self._meter.add(bytes=got)
+        return got
+
+    def close(self) -> None:
+        self._body.close()
+
+
+def read_batches(
+    transport: Transport,
+    plan: StreamPlan,
+    split: Split,
+    *,
+    meter: Meter | None = None,
+    cancel: Cancellation | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of one split, normalised; it ends only when the split is complete.
+
+    A stream that breaks off, ends early or is damaged is asked for again from the row after the
+    last whole batch: row ranges by a shorter range, indexed splits by ``SkipRowNum``.
+
+    Raises
+    ------
+    IncompleteRead, CorruptStream, ServiceUnavailable
+        When it still is not whole after as many attempts in a row as the policy allows.
+    """
+    meter = meter or Meter()
+    cancel = cancel or Cancellation()
+    expected = split.rows.count if split.rows else None
+    rows = failures = 0
+    while True:
+        try:
+            with transport.send(_rest_of(plan, split, rows)) as response:
+                cancel.watch(response)
+                for batch in decode_batches(response, plan, meter):
+                    rows += batch.num_rows
+                    failures = 0
+                    if expected is not None and rows > expected:
+                        msg = f"{split} brought {rows} rows; expected {expected}"
+                        raise CorruptStream(msg)
+                    meter.add(rows=batch.num_rows)
+                    yield batch
+                cancel.forget(response)
+            if expected is not None and rows < expected:
+                msg = f"{split} ended after {rows} of {expected} rows"
+                raise IncompleteRead(msg, expected=expected, got=rows)
+        except SessionExpired:
+            failures += 1
+            if plan.refresh is None or failures > 1:
+                raise
+            plan.refresh()
+        except (IncompleteRead, CorruptStream, ServiceUnavailable) as error:
+            failures += 1
+            too_many = expected is not None and rows > expected
+            if cancel.requested or too_many or failures >= plan.policy.max_attempts:
+                raise _with_context(error, plan, split, rows)  # noqa: B904  it is the same error
+            if rows == expected:
+                return  # every row came whole; only the end of the stream was lost
+            if failures > 1:  # what broke once is worth asking for again at once
+                plan.policy.pause(failures)
+            meter.add(retries=1)
+        else:
+            return
+
+
+def decode_batches(
+    response: Response, plan: StreamPlan, meter: Meter
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of one answer, checked against what the session promised."""
+    compression = Compression.of_encoding(response.headers.get("Content-Encoding"))
+    body = decompress(_Counted(response.body, meter), compression)
+    reader = ArrowStreamReader(
+        body,
+        validate=plan.validate,
+        max_batch_rows=max(plan.options.max_rows * ROW_SLACK, 1 << 20),
+    )
+    check_stream_schema(reader.schema, plan.columns, plan.arrow)
+    for batch in reader:
+        yield normalise(batch, plan.columns, plan.arrow)
+
+
+def _rest_of(plan: StreamPlan, split: Split, rows: int) -> Request:
+    """The request for what is left of a split after so many rows."""
+    options = plan.options
+    if rows and split.rows is not None:
+        left = RowRange(split.rows.offset + rows, split.rows.count - rows)
+        split = replace(split, rows=left)
+    elif rows:
+        options = replace(options, skip_rows=options.skip_rows + rows)
+    return encode_read(plan.table, split, options, plan.envelope)
+
+
+def _with_context(
+    error: IncompleteRead | CorruptStream | ServiceUnavailable,
+    plan: StreamPlan,
+    split: Split,
+    rows: int,
+) -> Exception:
+    where = f"split {split.index}" if split.index is not None else "the session"
+    if split.rows is not None:
+        where = f"rows {split.rows.offset} to {split.rows.offset + split.rows.count}"
+    error.add_note(
+        f"while reading {where} of {plan.table}, session {split.session_id}, "
+        f"after {rows} whole rows"
+    )
+    return error

@@ -1,0 +1,173 @@
+"""A transport that tries again: by operation, with jitter, within a budget."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from odps_frames.errors import AuthenticationError, ServiceError, ServiceUnavailable, Throttled
+from odps_frames.wire import names
+from odps_frames.wire.http import Repeat
+from odps_frames.wire.reply import decode_error
+
+if TYPE_CHECKING:
+    from odps_frames.transport.base import Transport
+    from odps_frames.wire.http import Request, Response
+
+__all__ = ["Meter", "RetryBudget", "RetryPolicy", "RetryingTransport"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often, and after which waits, a call is tried again.
+
+    Waits are drawn evenly between zero and a bound that doubles (full jitter); a wait that the
+    service asks for (``Retry-After``) is kept, up to ``max_seconds``.
+    """
+
+    max_attempts: int = 8
+    first_seconds: float = 0.2
+    max_seconds: float = 60.0
+    throttle_seconds: float = 600.0
+    """A throttled call is tried until so much time has gone by."""
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+
+    def delay(self, failures: int, retry_after: float | None = None) -> float:
+        """Seconds to wait after so many failures in a row."""
+        bound = min(self.max_seconds, self.first_seconds * 2.0 ** min(failures - 1, 32))
+        if retry_after is not None:
+            return min(retry_after, self.max_seconds) + self.jitter() * self.first_seconds
+        return bound * self.jitter()
+
+    def pause(self, failures: int, retry_after: float | None = None) -> float:
+        """Wait so, and return how long it was."""
+        seconds = self.delay(failures, retry_after)
+        self.sleep(seconds)
+        return seconds
+
+
+class RetryBudget:
+    """What all calls of a client may spend on retries, so that they do not feed an outage.
+
+    Every retry costs, every success gives a little back: the token bucket of the AWS clients'
+    standard mode.
+    """
+
+    def __init__(self, capacity: int = 500, *, cost: int = 5) -> None:
+        self._lock = threading.Lock()
+        self._capacity = capacity
+        self._cost = cost
+        self._left = capacity
+
+    def take(self) -> bool:
+        """Pay for a retry; False when nothing is left."""
+        with self._lock:
+            if self._left < self._cost:
+                return False
+            self._left -= self._cost
+            return True
+
+    def give_back(self) -> None:
+        """Note a success."""
+        with self._lock:
+            self._left = min(self._capacity, self._left + 1)
+
+
+@dataclass(slots=True)
+class Meter:
+    """What a read or a write has cost so far; shared by its threads."""
+
+    rows: int = 0
+    bytes: int = 0
+    splits_done: int = 0
+    splits_total: int | None = None
+    retries: int = 0
+    throttled_seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(
+        self, *, rows: int = 0, bytes: int = 0, splits: int = 0, retries: int = 0, throttled: float = 0.0
+    ) -> None:
+        """Add to the counts."""
+        with self._lock:
+            self.rows += rows
+            self.bytes += bytes
+            self.splits_done += splits
+            self.retries += retries
+            self.throttled_seconds += throttled
+
+
+class RetryingTransport:
+    """Turns refusals into errors, and tries again what may be tried again.
+
+    Whether an operation may be repeated is said by the request (``Request.repeat``), not by its
+    HTTP verb. What the service throttled or never received may always be repeated; what it may
+    have carried out only when carrying it out twice does no harm.
+    """
+
+    def __init__(
+        self,
+        below: Transport,
+        policy: RetryPolicy | None = None,
+        *,
+        budget: RetryBudget | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        self._below = below
+        self.policy = policy or RetryPolicy()
+        self._budget = budget or RetryBudget()
+        self._meter = meter or Meter()
+
+    def metered(self, meter: Meter) -> RetryingTransport:
+        """The same transport, counting its retries into ``meter``."""
+        return RetryingTransport(self._below, self.policy, budget=self._budget, meter=meter)
+
+    def send(self, request: Request, /) -> Response:
+        """Send, and again while that may help; an answer that is returned is a success.
+
+        Raises
+        ------
+        ServiceError
+            The error of the last attempt, with the number of attempts.
+        """
+        trace = str(uuid.uuid4())
+        started = self.policy.clock()
+        attempt = 0
+        while True:
+            traced = request.adding({names.TRACE_ID: trace, names.TRACE_INDEX: str(attempt)})
+            attempt += 1
+            try:
+                response = self._below.send(traced)
+                if response.ok:
+                    self._budget.give_back()
+                    return response
+                error = decode_error(response)
+            except ServiceUnavailable as unavailable:
+                error = unavailable
+            if error.session_id is None:
+                error.session_id = request.parameter(names.SESSION_ID)
+            if not self._again(request, error, attempt, started):
+                raise error.after(attempt)
+            waited = self.policy.pause(attempt, error.retry_after)
+            throttled = waited if isinstance(error, Throttled) else 0.0
+            self._meter.add(retries=1, throttled=throttled)
+
+    def _again(
+        self, request: Request, error: ServiceError, attempt: int, started: float
+    ) -> bool:
+        if isinstance(error, Throttled):
+            return self.policy.clock() - started < self.policy.throttle_seconds
+        if attempt >= self.policy.max_attempts or isinstance(error, AuthenticationError):
+            return False
+        if not isinstance(error, ServiceUnavailable):
+            return False
+        if error.sent and request.repeat is not Repeat.ALWAYS:
+            return False
+        return self._budget.take()

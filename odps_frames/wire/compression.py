@@ -1,0 +1,111 @@
+"""Compression of streams: its names on the wire, and a reader that insists on whole frames."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from odps_frames.errors import CorruptStream, IncompleteRead, OdpsError
+
+if TYPE_CHECKING:
+    from odps_frames.wire.http import BodyReader
+
+__all__ = ["Compression", "decompress"]
+
+
+class Compression(Enum):
+    """How a stream is compressed.
+
+    Reads compress the HTTP body (``content_encoding``), writes compress the buffers inside the
+    Arrow messages (``ipc_codec``); protocol.md §12.
+    """
+
+    NONE = (None, None)
+    LZ4 = ("x-lz4-frame", "lz4")
+    ZSTD = ("zstd", "zstd")
+
+    def __init__(self, content_encoding: str | None, ipc_codec: str | None) -> None:
+        self.content_encoding = content_encoding
+        self.ipc_codec = ipc_codec
+
+    @classmethod
+    def of(cls, name: str | Compression | None) -> Compression:
+        """Read ``None``, ``"lz4"`` or ``"zstd"``."""
+        if isinstance(name, cls):
+            return name
+        for member in cls:
+            if name == member.ipc_codec:
+                return member
+        msg = f"not a compression: {name!r}; expected None, 'lz4' or 'zstd'"
+        raise ValueError(msg)
+
+    @classmethod
+    def of_encoding(cls, content_encoding: str | None) -> Compression:
+        """Read a ``Content-Encoding``; letter case does not count."""
+        encoding = (content_encoding or "").strip().lower()
+        if encoding in ("", "identity"):
+            return cls.NONE
+        if encoding in ("x-lz4-frame", "lz4_frame"):
+            return cls.LZ4
+        if encoding == "zstd":
+            return cls.ZSTD
+        msg = f"a body came in the encoding {content_encoding!r}; expected zstd or x-lz4-frame"
+        raise CorruptStream(msg)
+
+
+def decompress(body: BodyReader, compression: Compression) -> BodyReader:
+    """Return a reader of the plain bytes; it fails where a compressed frame is cut."""
+    return body if compression is Compression.NONE else _FrameReader(body, compression)
+
+
+class _Source:
+    """A body as the file that pyarrow reads from."""
+
+    closed = False
+
+    def __init__(self, body: BodyReader) -> None:
+        self._body = body
+        self.ended = False
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        window = memoryview(bytearray(n_bytes))
+        got = self._body.readinto(window)
+        self.ended = self.ended or not got
+        return bytes(window[:got])
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """The body is closed by whoever opened it."""
+
+
+class _FrameReader:
+    """Plain bytes out of compressed ones.
+
+    ``pa.CompressedInputStream`` refuses a cut frame, which ``zstandard`` and ``lz4`` accept in
+    silence, and works outside the interpreter's lock.
+    """
+
+    def __init__(self, body: BodyReader, compression: Compression) -> None:
+        self._body = body
+        codec = compression.ipc_codec or ""
+        self._source = _Source(body)
+        self._stream = pa.CompressedInputStream(pa.PythonFile(self._source, mode="r"), codec)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        try:
+            return int(self._stream.readinto(buffer))
+        except OdpsError:
+            raise
+        except (OSError, pa.ArrowInvalid) as error:
+            if self._source.ended:
+                msg = f"the compressed body ended inside a frame: {error}"
+                raise IncompleteRead(msg) from error
+            msg = f"the compressed body does not decompress: {error}"
+            raise CorruptStream(msg) from error
+
+    def close(self) -> None:
+        self._body.close()

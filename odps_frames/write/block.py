@@ -1,0 +1,128 @@
+"""One block of rows on its way into a write session, sent again as a new attempt if need be.
+
+A block is one write stream with one body. An attempt whose outcome is not known is abandoned:
+the block goes out again under the next stream version, and the commit names only the attempt
+that was closed with the right count. So no lost answer can double a row, with nothing asked of
+the service but that it commits what it is told (docs/design/0001-one-block-one-stream.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from odps_frames.errors import ProtocolError, ServiceUnavailable
+from odps_frames.model.lifecycle import StreamState
+from odps_frames.model.write import StreamId
+from odps_frames.transport.retry import Meter, RetryPolicy
+from odps_frames.wire.arrow_stream import encode_stream
+from odps_frames.wire.write_session import (
+    decode_done,
+    decode_receipt,
+    decode_stream,
+    encode_close,
+    encode_get_stream,
+    encode_open,
+    encode_write,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+    from typing_extensions import Buffer
+
+    from odps_frames.model.write import WriteSpec
+    from odps_frames.transport.base import Transport
+    from odps_frames.wire.envelope import Envelope
+
+__all__ = ["BlockReceipt", "BlockWriter"]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReceipt:
+    """A block that the service holds, to be named by the commit."""
+
+    stream: StreamId
+    n_rows: int
+    n_bytes: int
+    """Bytes of Arrow data before compression."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockWriter:
+    """Sends blocks into one write session; safe to share between threads."""
+
+    transport: Transport
+    spec: WriteSpec
+    session_id: str
+    envelope: Envelope
+    schema: pa.Schema
+    codec: Literal["lz4", "zstd"] | None = None
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    meter: Meter = field(default_factory=Meter)
+
+    def write(self, name: str, batches: list[pa.RecordBatch]) -> BlockReceipt:
+        """Send a block under the stream id ``name`` and make sure that all of it arrived.
+
+        Raises
+        ------
+        ServiceUnavailable
+            When no attempt of those that the policy allows got through.
+        ServiceError
+            When the service refused the block.
+        """
+        version = 0
+        while True:
+            stream = StreamId(self.session_id, name, version)
+            try:
+                return self._attempt(stream, batches)
+            except ServiceUnavailable as error:
+                version += 1
+                if version >= self.policy.max_attempts:
+                    raise error.after(version) from error
+                self.policy.pause(version, error.retry_after)
+                self.meter.add(retries=1)
+
+    def _attempt(self, stream: StreamId, batches: list[pa.RecordBatch]) -> BlockReceipt:
+        table, mode = self.spec.table, self.spec.mode
+        n_rows = sum(batch.num_rows for batch in batches)
+        send = self.transport.send
+        opened = decode_stream(send(encode_open(table, stream, mode=mode, envelope=self.envelope)))
+        there = replace(self, envelope=self.envelope.routed(opened.route_token))
+        written = encode_write(
+            table,
+            stream,
+            lambda: self._body(batches),
+            n_rows=n_rows,
+            table_id=opened.value.table_id,
+            schema_version=opened.value.schema_version,
+            mode=mode,
+            envelope=there.envelope,
+        )
+        reply = decode_receipt(send(written))
+        there = replace(there, envelope=there.envelope.routed(reply.route_token))
+        decode_done(send(encode_close(table, stream, mode=mode, envelope=there.envelope)))
+        there._check(stream, n_rows)
+        n_bytes = sum(batch.nbytes for batch in batches)
+        self.meter.add(rows=n_rows, bytes=n_bytes)
+        return BlockReceipt(stream, n_rows, n_bytes)
+
+    def _body(self, batches: list[pa.RecordBatch]) -> Iterator[Buffer]:
+        return encode_stream(self.schema, batches, codec=self.codec)
+
+    def _check(self, stream: StreamId, n_rows: int) -> None:
+        """Ask what the stream holds; what the service does not say is not held against it."""
+        request = encode_get_stream(
+            self.spec.table, stream, mode=self.spec.mode, envelope=self.envelope
+        )
+        info = decode_stream(self.transport.send(request)).value
+        if info.state is StreamState.ERROR:
+            msg = f"the service gave stream {stream.stream} up: {info.error_message}"
+            raise ServiceUnavailable(msg, code=info.error_code or "", session_id=self.session_id)
+        if info.n_rows is not None and info.n_rows != n_rows:
+            msg = (
+                f"stream {stream.stream} holds {info.n_rows} rows after {n_rows} were sent; "
+                "nothing was committed"
+            )
+            raise ProtocolError(msg, session_id=self.session_id)
