@@ -1,1 +1,1 @@
-"""TBD."""
+"""Arrow from and to everything else."""
