@@ -138,7 +138,8 @@ def encode_submitted(
     results: tuple[TaskResult, ...] | None = None,
 ) -> Response:
     """Answer that a statement was taken; with ``results`` when it is already done."""
-    location = f"{base_url}/projects/{quote(project)}/instances/{quote(instance_id)}"
+    path = f"/projects/{quote(project)}/instances/{quote(instance_id)}"
+    location = base_url.rstrip("/") + path
     fields = {"Location": location}
     if results is not None:
         return rest_answer.xml_answer(
@@ -365,7 +366,7 @@ def _read_result(task: Element) -> TaskResult:
     node = task.find("Result") or element("Result")
     text = node.text
     if node.attributes.get("Transform") == "Base64":
-        text = base64.b64decode(text).decode()
+        text = base64.b64decode("".join(text.split()), validate=True).decode()
     descriptor = task.text_of("ResultDescriptor")
     return TaskResult(
         name=task.text_of("Name") or "",
@@ -392,8 +393,9 @@ def _parse(kind: type[S], text: str | None) -> S | None:
 def _instance_headers(
     owner: str, started_at: datetime | None, ended_at: datetime | None
 ) -> dict[str, str]:
-    return {
+    fields = {
         "x-odps-owner": owner,
         "x-odps-start-time": rest_answer.rfc822(started_at),
         "x-odps-end-time": rest_answer.rfc822(ended_at),
     }
+    return {name: value for name, value in fields.items() if value}  # readers parse what is there

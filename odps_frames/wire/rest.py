@@ -12,6 +12,8 @@ from odps_frames.wire.instance import decode_submit
 from odps_frames.wire.partition_list import decode_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from odps_frames.wire.http import Request
     from odps_frames.wire.job_document import Statement
 
@@ -309,9 +311,7 @@ def _table_call(project: str, name: str, request: Request) -> RestCall | None:
     return GetTable(table, extended)
 
 
-def _instance_call(  # noqa: PLR0911  one line a kind of question
-    method: str, instance: InstanceRef, request: Request
-) -> RestCall | None:
+def _instance_call(method: str, instance: InstanceRef, request: Request) -> RestCall | None:
     if method == "PUT":
         return StopInstance(instance) if not _words(request) else None
     if method != "GET":
@@ -329,8 +329,12 @@ def _instance_call(  # noqa: PLR0911  one line a kind of question
     return of_task(instance, task) if of_task else None
 
 
-_PLAIN = {"taskstatus": GetTaskStatus, "result": GetResult, "source": GetSource}
-_OF_TASK = {
+_PLAIN: Mapping[str, type[GetTaskStatus | GetResult | GetSource]] = {
+    "taskstatus": GetTaskStatus,
+    "result": GetResult,
+    "source": GetSource,
+}
+_OF_TASK: Mapping[str, type[GetProgress | GetSummary | GetDetail]] = {
     "instanceprogress": GetProgress,
     "instancesummary": GetSummary,
     "instancedetail": GetDetail,

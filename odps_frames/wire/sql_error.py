@@ -9,15 +9,15 @@ from odps_frames.errors import NotFound, PermissionDenied, ServiceError, SqlErro
 __all__ = ["sql_error"]
 
 _CODED = re.compile(r"(ODPS-\d{7})\s*:\s*(?:\[(\d+),\s*(\d+)\])?\s*(.*)", re.DOTALL)
-_MISSING = frozenset({"ODPS-0130131", "ODPS-0110061", "ODPS-0420111"})
-"""No such table, partition, project (protocol.md §16.3)."""
+_MISSING = frozenset({"ODPS-0130131", "ODPS-0420111"})
+"""No such table, no such project (protocol.md §16.3)."""
 _FORBIDDEN = frozenset({"ODPS-0130013"})
 
 
 def sql_error(text: str, instance_id: str) -> SqlError | ServiceError:
     """Make the error that the text of a failed task speaks of.
 
-    The first ``ODPS-`` code in the text decides: a missing table, partition or project is
+    The first ``ODPS-`` code in the text decides: a missing table or project is
     NotFound, a refusal PermissionDenied, all else SqlError with the place in the statement.
     """
     match = _CODED.search(text)

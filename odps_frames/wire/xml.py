@@ -71,7 +71,7 @@ def serialize(root: Element, *, pretty: bool = False) -> bytes:
     ValueError
         When a text holds a character that XML cannot carry.
     """
-    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    head = '<?xml version="1.0" encoding="utf-8"?>\n'
     body = "".join(_write(root, "\n" if pretty else ""))
     return (head + body + ("\n" if pretty else "")).encode()
 
@@ -128,7 +128,7 @@ def parse(data: bytes) -> Element:
     builder = _Builder()
     try:
         builder.parser.Parse(data, True)  # noqa: FBT003  the signature of expat
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:  # the latter: an encoding nobody knows
         msg = f"not XML: {data[:80]!r}: {error}"
         raise ValueError(msg) from None
     return builder.root()
