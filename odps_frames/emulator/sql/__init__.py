@@ -1,1 +1,1 @@
-"""TBD."""
+"""The part of MaxCompute SQL that defines tables."""

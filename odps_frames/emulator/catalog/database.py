@@ -1,0 +1,188 @@
+"""The SQLite file: its tables, its connections and its transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from odps_frames.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Connection", "Database"]
+
+Connection = sqlite3.Connection
+
+FORMAT = 1
+"""Number of the form below; a file of another form is refused."""
+
+_FORM = """
+CREATE TABLE projects (name TEXT PRIMARY KEY, created INTEGER NOT NULL);
+CREATE TABLE tables (
+  id TEXT PRIMARY KEY,            -- a new one for every CREATE, so that old sessions find out
+  project TEXT NOT NULL,
+  name TEXT NOT NULL,
+  definition TEXT NOT NULL,       -- columns, comment, properties as JSON
+  version INTEGER NOT NULL,       -- of the rows
+  schema_version INTEGER NOT NULL,
+  created INTEGER NOT NULL,       -- times are milliseconds since 1970
+  defined INTEGER NOT NULL,
+  modified INTEGER NOT NULL,
+  UNIQUE (project, name)
+);
+CREATE TABLE partitions (
+  table_id TEXT NOT NULL,
+  spec TEXT NOT NULL,             -- the values as a JSON list
+  created INTEGER NOT NULL,
+  modified INTEGER NOT NULL,
+  PRIMARY KEY (table_id, spec)
+) WITHOUT ROWID;
+CREATE TABLE files (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  table_id TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  name TEXT NOT NULL UNIQUE,
+  n_rows INTEGER NOT NULL,
+  n_bytes INTEGER NOT NULL,
+  facts TEXT NOT NULL,
+  added INTEGER NOT NULL,         -- the version that brought it
+  removed INTEGER                 -- the version that took it away
+);
+CREATE INDEX files_by_partition ON files (table_id, spec, id);
+CREATE INDEX files_removed ON files (table_id, removed) WHERE removed IS NOT NULL;
+CREATE TABLE versions (
+  table_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  operation TEXT NOT NULL,
+  session TEXT,
+  PRIMARY KEY (table_id, version)
+) WITHOUT ROWID;
+CREATE TABLE read_sessions (
+  id TEXT PRIMARY KEY,
+  table_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  definition TEXT NOT NULL,       -- of the table, as it was
+  target TEXT NOT NULL,
+  request TEXT NOT NULL,          -- what was asked for, as it came
+  token TEXT NOT NULL,
+  expires INTEGER NOT NULL
+);
+CREATE TABLE write_sessions (
+  id TEXT PRIMARY KEY,
+  table_id TEXT NOT NULL,
+  spec TEXT NOT NULL,             -- the static front part of the partition
+  overwrite INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  token TEXT NOT NULL,
+  expires INTEGER NOT NULL
+);
+CREATE TABLE streams (
+  session TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  schema_version INTEGER NOT NULL,
+  n_rows INTEGER NOT NULL DEFAULT 0,
+  n_bytes INTEGER NOT NULL DEFAULT 0,
+  access_token TEXT,              -- only in exactly-once mode
+  PRIMARY KEY (session, stream, version)
+) WITHOUT ROWID;
+CREATE TABLE staged (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  session TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  spec TEXT NOT NULL,
+  name TEXT NOT NULL UNIQUE,
+  n_rows INTEGER NOT NULL,
+  n_bytes INTEGER NOT NULL,
+  facts TEXT NOT NULL
+);
+CREATE INDEX staged_by_stream ON staged (session, stream, version);
+CREATE TABLE instances (
+  id TEXT PRIMARY KEY,
+  project TEXT NOT NULL,
+  request BLOB NOT NULL,          -- the job as it came
+  status TEXT NOT NULL,
+  result TEXT NOT NULL,
+  started INTEGER NOT NULL,
+  ended INTEGER NOT NULL
+);
+"""
+
+
+class Database:
+    """Many readers beside one writer; what is committed is on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._closed = False
+        self._idle: list[Connection] = []
+        self._writing = threading.Lock()
+        self._writer = self._connect()
+        self._prepare()
+
+    def _connect(self) -> Connection:
+        # Threads take turns with a connection, which SQLite itself has nothing against.
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, timeout=30
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _prepare(self) -> None:
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        (found,) = self._writer.execute("PRAGMA user_version").fetchone()
+        if found == 0:
+            self._writer.executescript(
+                f"BEGIN IMMEDIATE; {_FORM} PRAGMA user_version = {FORMAT}; COMMIT"
+            )
+        elif found != FORMAT:
+            self._writer.close()
+            raise ConfigError(
+                f"catalog {str(self._path)!r} has form {found}; expected {FORMAT}: "
+                "open it with the version of this package that made it"
+            )
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Hold one consistent view for the length of the block."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            connection.execute("ROLLBACK")
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Carry out the block as one transaction, alone; an exception undoes all of it."""
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close what nobody uses; readers that are still busy close after themselves."""
+        self._closed = True
+        with self._writing, closing(self._writer):
+            while self._idle:
+                self._idle.pop().close()

@@ -1,0 +1,250 @@
+"""Projects and tables: what they are, and how the catalog keeps them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from odps_frames.emulator.refusals import no_project, no_schema, no_table
+from odps_frames.model.schema import Column, TableSchema
+from odps_frames.model.table import TableRef
+from odps_frames.model.types import parse_type
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+
+    from odps_frames.emulator.catalog.database import Connection
+
+__all__ = [
+    "StoredColumn",
+    "Table",
+    "add_columns",
+    "create_project",
+    "create_table",
+    "drop_table",
+    "find_table",
+    "is_project",
+    "list_tables",
+    "need_project",
+    "need_table",
+    "next_version",
+    "table_by_id",
+]
+
+DEFAULT_SCHEMA = "default"
+OWNER = "ALIYUN$local"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredColumn:
+    """A data column, with the name that files know it by, which no other column ever gets."""
+
+    field: str
+    column: Column
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table as the catalog has it; times are milliseconds since 1970."""
+
+    id: str
+    ref: TableRef
+    columns: tuple[StoredColumn, ...]
+    partition_columns: tuple[Column, ...] = ()
+    comment: str = ""
+    owner: str = OWNER
+    lifecycle: int | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
+    schema_version: int = 1
+    created: int = 0
+    defined: int = 0
+    modified: int = 0
+
+    @cached_property
+    def schema(self) -> TableSchema:
+        """The columns as the wire speaks of them."""
+        return TableSchema(tuple(stored.column for stored in self.columns), self.partition_columns)
+
+    def definition(self) -> str:
+        """Write what CREATE TABLE said, as JSON."""
+        document = {
+            "columns": [
+                {"field": stored.field, **_encode_column(stored.column)} for stored in self.columns
+            ],
+            "partition_columns": list(map(_encode_column, self.partition_columns)),
+            "comment": self.comment,
+            "owner": self.owner,
+            "lifecycle": self.lifecycle,
+            "properties": dict(self.properties),
+        }
+        return json.dumps(document)
+
+    def as_defined(self, definition: str) -> Table:
+        """Return the table with the columns of another, older definition."""
+        document = json.loads(definition)
+        return replace(
+            self,
+            columns=tuple(map(_decode_stored, document["columns"])),
+            partition_columns=tuple(map(_decode_column, document["partition_columns"])),
+            comment=document["comment"],
+            owner=document["owner"],
+            lifecycle=document["lifecycle"],
+            properties=document["properties"],
+        )
+
+
+def _encode_column(column: Column) -> dict[str, object]:
+    return {
+        "name": column.name,
+        "type": str(column.type),
+        "comment": column.comment,
+        "nullable": column.nullable,
+    }
+
+
+def _decode_column(document: Mapping[str, Any]) -> Column:
+    return Column(
+        document["name"], parse_type(document["type"]), document["comment"], document["nullable"]
+    )
+
+
+def _decode_stored(document: Mapping[str, Any]) -> StoredColumn:
+    return StoredColumn(document["field"], _decode_column(document))
+
+
+def _decode(row: sqlite3.Row) -> Table:
+    bare = Table(
+        id=row["id"],
+        ref=TableRef(row["project"], row["name"]),
+        columns=(),
+        version=row["version"],
+        schema_version=row["schema_version"],
+        created=row["created"],
+        defined=row["defined"],
+        modified=row["modified"],
+    )
+    return bare.as_defined(row["definition"])
+
+
+def create_project(connection: Connection, name: str, now: int) -> None:
+    """Make a project, unless it is there."""
+    connection.execute("INSERT OR IGNORE INTO projects VALUES (?, ?)", (name.lower(), now))
+
+
+def is_project(connection: Connection, name: str) -> bool:
+    """Whether there is such a project."""
+    found = connection.execute("SELECT 1 FROM projects WHERE name = ?", (name.lower(),))
+    return found.fetchone() is not None
+
+
+def need_project(connection: Connection, name: str, schema: str | None = None) -> None:
+    """Make sure that a project, and a schema of it, exist.
+
+    Raises
+    ------
+    NotFound
+        When one does not.
+    """
+    if not is_project(connection, name):
+        raise no_project(name)
+    if schema is not None and schema.lower() != DEFAULT_SCHEMA:
+        raise no_schema(name, schema)
+
+
+def find_table(connection: Connection, ref: TableRef) -> Table | None:
+    """Return a table of an existing project, whatever the letter case of its name, or None."""
+    need_project(connection, ref.project, ref.schema)
+    row = connection.execute(
+        "SELECT * FROM tables WHERE project = ? AND name = ?",
+        (ref.project.lower(), ref.table.lower()),
+    ).fetchone()
+    return _decode(row) if row else None
+
+
+def need_table(connection: Connection, ref: TableRef) -> Table:
+    """Return a table.
+
+    Raises
+    ------
+    NotFound
+        When there is none of that name.
+    """
+    table = find_table(connection, ref)
+    if table is None:
+        raise no_table(ref)
+    return table
+
+
+def table_by_id(connection: Connection, table_id: str) -> Table | None:
+    """Return the table that was created under this id, or None when it is gone."""
+    row = connection.execute("SELECT * FROM tables WHERE id = ?", (table_id,)).fetchone()
+    return _decode(row) if row else None
+
+
+def list_tables(
+    connection: Connection, project: str, *, prefix: str, after: str, limit: int
+) -> list[Table]:
+    """Return tables in the order of their names."""
+    rows = connection.execute(
+        "SELECT * FROM tables WHERE project = ? AND name > ? AND substr(name, 1, ?) = ? "
+        "ORDER BY name LIMIT ?",
+        (project.lower(), after, len(prefix), prefix.lower(), limit),
+    )
+    return list(map(_decode, rows))
+
+
+def create_table(connection: Connection, table: Table, now: int) -> None:
+    """Make a table; it has a new id whatever its name was used for before."""
+    connection.execute(
+        "INSERT INTO tables VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?)",
+        (
+            uuid.uuid4().hex,
+            table.ref.project.lower(),
+            table.ref.table.lower(),
+            table.definition(),
+            now,
+            now,
+            now,
+        ),
+    )
+
+
+def add_columns(connection: Connection, table: Table, columns: Iterable[Column], now: int) -> None:
+    """Append data columns, which are NULL in the rows that are there."""
+    used = max(int(stored.field) for stored in table.columns)
+    added = tuple(
+        StoredColumn(str(number), column) for number, column in enumerate(columns, used + 1)
+    )
+    wider = replace(table, columns=table.columns + added)
+    connection.execute(
+        "UPDATE tables SET definition = ?, schema_version = schema_version + 1, defined = ? "
+        "WHERE id = ?",
+        (wider.definition(), now, table.id),
+    )
+
+
+def drop_table(connection: Connection, table: Table) -> None:
+    """Forget a table; its files go when nothing reads them any more."""
+    for name in ("tables", "partitions", "versions"):
+        key = "id" if name == "tables" else "table_id"
+        connection.execute(f"DELETE FROM {name} WHERE {key} = ?", (table.id,))  # noqa: S608  the names above
+
+
+def next_version(
+    connection: Connection, table: Table, *, operation: str, session: str | None, now: int
+) -> int:
+    """Begin a new version of the rows of a table and return its number."""
+    (version,) = connection.execute(
+        "UPDATE tables SET version = version + 1, modified = ? WHERE id = ? RETURNING version",
+        (now, table.id),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO versions VALUES (?, ?, ?, ?, ?)",
+        (table.id, version, now, operation, session),
+    )
+    return int(version)

@@ -1,0 +1,115 @@
+"""The rows themselves: Arrow IPC files that never change once they have their name.
+
+A file is written under another name, brought to the disk and renamed; the catalog learns of it
+afterwards. So what the catalog names is whole, and what it does not name is swept away at the
+next start. Names are random and never made of anything that a caller said.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["Files", "Kept"]
+
+SUFFIX = ".arrow"
+UNFINISHED = ".part"
+
+Kept: TypeAlias = pa.RecordBatch
+"""A batch as files hold it: columns by their field, times as kept."""
+
+
+class Files:
+    """A folder of immutable files, with those that are being read kept from deletion."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        self._guard = threading.Lock()
+        self._pins: Counter[str] = Counter()
+        self._doomed: set[str] = set()
+
+    def create(self, schema: pa.Schema) -> tuple[str, pa.RecordBatchFileWriter]:
+        """Begin a file; it has no name that anybody knows until `finish`."""
+        name = secrets.token_hex(16) + SUFFIX
+        return name, pa.ipc.new_file(str(self._folder / (name + UNFINISHED)), schema)
+
+    def finish(self, name: str) -> int:
+        """Bring a written file to the disk under its name; return its size in bytes."""
+        unfinished = self._folder / (name + UNFINISHED)
+        _to_disk(unfinished, os.O_RDWR)
+        n_bytes = unfinished.stat().st_size
+        unfinished.rename(self._folder / name)
+        return n_bytes
+
+    def settle(self) -> None:
+        """Bring the names of finished files to the disk, once for several files."""
+        if os.name == "posix":
+            _to_disk(self._folder, os.O_RDONLY)
+
+    def discard(self, name: str) -> None:
+        """Drop a file that was begun and will not be finished."""
+        (self._folder / (name + UNFINISHED)).unlink(missing_ok=True)
+
+    def open(self, name: str) -> pa.RecordBatchFileReader:
+        """Map a file; its batches are parts of the map and cost no memory of their own."""
+        return pa.ipc.open_file(pa.memory_map(str(self._folder / name)))
+
+    @contextmanager
+    def pinned(self, find: Callable[[], Iterable[str]]) -> Iterator[None]:
+        """Keep the files that ``find`` names until the block ends, whoever deletes them.
+
+        What ``find`` reads in the catalog, and the pins, are one step for whoever deletes.
+        """
+        with self._guard:
+            names = list(find())
+            self._pins.update(names)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._pins.subtract(names)
+                free = {name for name in names if not self._pins[name]}
+                self._pins = +self._pins
+                self._remove(self._doomed & free)
+                self._doomed -= free
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete files, those that are being read as soon as nobody reads them."""
+        with self._guard:
+            doomed = set(names)
+            held = {name for name in doomed if self._pins[name]}
+            self._doomed |= held
+            self._remove(doomed - held)
+
+    def sweep(self, known: Collection[str]) -> int:
+        """Delete every file that the catalog does not name; return how many there were."""
+        orphans = [path for path in self._folder.iterdir() if path.name not in known]
+        for path in orphans:
+            path.unlink()
+        return len(orphans)
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            try:
+                (self._folder / name).unlink(missing_ok=True)
+            except PermissionError:  # mapped, on systems that mind; the next start sweeps it
+                continue
+
+
+def _to_disk(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,123 @@
+"""How the service refuses: which status and which code go with what.
+
+No public source lists the codes of the Storage API, so those for sessions and streams are
+assumed (protocol.md §16.3). Nothing here is a 5xx: clients would try those again for minutes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odps_frames.errors import (
+    AuthenticationError,
+    Conflict,
+    NotFound,
+    ServiceError,
+    SessionExpired,
+)
+
+if TYPE_CHECKING:
+    from odps_frames.model.table import Partition, TableRef
+
+__all__ = [
+    "conflict",
+    "expired_session",
+    "invalid",
+    "malformed",
+    "no_instance",
+    "no_partition",
+    "no_project",
+    "no_schema",
+    "no_session",
+    "no_stream",
+    "no_table",
+    "unauthorized",
+    "unsupported",
+]
+
+
+def invalid(message: str) -> ServiceError:
+    """Refuse an argument that is wrong whatever the state of things."""
+    return ServiceError(message, status=400, code="InvalidArgument")
+
+
+def malformed(message: str) -> ServiceError:
+    """Refuse a body that is no Arrow stream, or not all of one."""
+    return ServiceError(message, status=400, code="MalformedDataStream")
+
+
+def unsupported(message: str) -> ServiceError:
+    """Refuse what MaxCompute has and this service has not."""
+    return ServiceError(
+        f"{message} is not supported by this service", status=400, code="InvalidArgument"
+    )
+
+
+def conflict(message: str, *, code: str = "StatusConflict") -> Conflict:
+    """Refuse what the present state of a session, stream or table forbids."""
+    return Conflict(message, status=409, code=code)
+
+
+def unauthorized(message: str) -> AuthenticationError:
+    """Refuse a caller who did not prove who it is."""
+    return AuthenticationError(message, status=401, code="Unauthorized")
+
+
+def no_project(project: str) -> NotFound:
+    """Say that there is no such project."""
+    return NotFound(f"project {project!r} does not exist", status=404, code="NoSuchProject")
+
+
+def no_schema(project: str, schema: str) -> NotFound:
+    """Say that there is no such schema."""
+    return NotFound(
+        f"schema {project}.{schema} does not exist; this service has 'default' only",
+        status=404,
+        code="NoSuchSchema",
+    )
+
+
+def no_table(table: TableRef) -> NotFound:
+    """Say that there is no such table."""
+    return NotFound(
+        f"ODPS-0130131:Table not found - table {table} cannot be resolved",
+        status=404,
+        code="NoSuchTable",
+    )
+
+
+def no_partition(table: TableRef, partition: Partition) -> NotFound:
+    """Say that there is no such partition."""
+    return NotFound(
+        f"ODPS-0110061: partition {partition.quoted()} of table {table} does not exist",
+        status=404,
+        code="NoSuchPartition",
+    )
+
+
+def no_session(session_id: str) -> NotFound:
+    """Say that there is no such session, or none for this table."""
+    return NotFound(
+        f"session {session_id!r} does not exist for this table", status=404, code="NoSuchObject"
+    )
+
+
+def no_stream(session_id: str, stream: str, version: int) -> NotFound:
+    """Say that a session has no such stream."""
+    return NotFound(
+        f"session {session_id!r} has no stream {stream!r} of version {version}",
+        status=404,
+        code="NoSuchObject",
+    )
+
+
+def no_instance(instance: str) -> NotFound:
+    """Say that there is no such instance."""
+    return NotFound(f"instance {instance!r} does not exist", status=404, code="NoSuchObject")
+
+
+def expired_session(session_id: str) -> SessionExpired:
+    """Say that the life of a session is over."""
+    return SessionExpired(
+        f"session {session_id!r} is past its life", status=400, code="SessionExpired"
+    )
