@@ -144,7 +144,7 @@ def _checked_url(name: str, url: str) -> str:
         or parts.query
         or parts.fragment
     ):
-        shown = parts.hostname if parts.hostname else "what was given"
+        shown = parts.hostname or "what was given"
         msg = f"not an {name}: {shown!r}; expected http(s)://host[:port][/path]"
         raise ConfigError(msg)
     return url.rstrip("/")

@@ -115,7 +115,7 @@ def _from_command(command: str) -> tuple[Credentials, datetime | None]:
         return next((str(document[name]) for name in names if document.get(name)), None)
 
     ends = value("expiration", "Expiration")
-    until = datetime.fromisoformat(ends.replace("Z", "+00:00")) if ends else None
+    until = datetime.fromisoformat(ends) if ends else None
     if token := value("bearer_token", "BearerToken"):
         return BearerToken(token), until
     access_id = value("access_id", "AccessKeyId", "access_key_id")
@@ -123,7 +123,9 @@ def _from_command(command: str) -> tuple[Credentials, datetime | None]:
     if not access_id or not secret:
         msg = "credential_process printed no access_id with secret_access_key and no bearer_token"
         raise ConfigError(msg)
-    return AccessKey(access_id, secret, value("security_token", "SecurityToken", "sts_token")), until
+    return AccessKey(
+        access_id, secret, value("security_token", "SecurityToken", "sts_token")
+    ), until
 
 
 def _from_default_chain() -> tuple[Credentials, datetime | None] | None:

@@ -94,7 +94,7 @@ class ServiceError(OdpsError):
         How often the call was tried.
     """
 
-    def __init__(  # noqa: PLR0913  one error carries all that the service said
+    def __init__(
         self,
         message: str = "",
         *,

@@ -95,16 +95,16 @@ class Partition:
                 raise ValueError(msg)
 
     @classmethod
-    def of(cls, spec: str | Mapping[str, object] | Partition) -> Self:
+    def of(cls, spec: str | Mapping[str, object] | Partition | object) -> Self:
         """Make a partition of ``'pt=1,hh=2'``, of ``{'pt': 1, 'hh': 2}`` or of a partition."""
         if isinstance(spec, Partition):
             return cls(spec.items)
         if isinstance(spec, Mapping):
             return cls(tuple((str(name), str(value)) for name, value in spec.items()))
-        if isinstance(spec, str):
-            return cls.parse(spec)
-        msg = f"not a partition: {spec!r}; expected text such as 'pt=20260101' or a mapping"
-        raise TypeError(msg)
+        if not isinstance(spec, str):
+            msg = f"not a partition: {spec!r}; expected text such as 'pt=20260101' or a mapping"
+            raise TypeError(msg)
+        return cls.parse(spec)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -146,7 +146,9 @@ class Partition:
         drop blanks and quotes around a value.
         """
         return all(
-            not re.search(r"[,/=]", value) and value.strip() == value and value.strip(_QUOTES) == value
+            not re.search(r"[,/=]", value)
+            and value.strip() == value
+            and value.strip(_QUOTES) == value
             for value in self.values
         )
 

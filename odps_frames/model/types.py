@@ -279,20 +279,18 @@ class _Parser:
                 raise self.error()
             self._expect(":")
             fields.append(Field(name, self.type()))
-            match self._token():
-                case ",":
-                    continue
-                case ">":
-                    return StructType(tuple(fields))
-                case _:
-                    raise self.error()
+            closing = self._token()
+            if closing == ">":
+                return StructType(tuple(fields))
+            if closing != ",":
+                raise self.error()
 
     def _numbers(self, least: int, most: int) -> list[int]:
         self._expect("(")
         numbers = [self._number()]
-        while (token := self._token()) == ",":
+        while (closing := self._token()) == ",":
             numbers.append(self._number())
-        if token != ")" or not least <= len(numbers) <= most:
+        if closing != ")" or not least <= len(numbers) <= most:
             raise self.error()
         return numbers
 

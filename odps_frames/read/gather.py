@@ -57,9 +57,7 @@ def gather(
     return _Gathering(splits, read, workers, max_bytes, meter, ordered=ordered).batches()
 
 
-def _one_by_one(
-    splits: Sequence[Split], read: ReadSplit, meter: Meter
-) -> Iterator[pa.RecordBatch]:
+def _one_by_one(splits: Sequence[Split], read: ReadSplit, meter: Meter) -> Iterator[pa.RecordBatch]:
     cancel = Cancellation()
     for split in splits:
         yield from read(split, cancel)
@@ -69,7 +67,7 @@ def _one_by_one(
 class _Gathering:
     """Worker threads that fill one queue a split, and the caller who empties them."""
 
-    def __init__(  # noqa: PLR0913  made in one place
+    def __init__(
         self,
         splits: Sequence[Split],
         read: ReadSplit,

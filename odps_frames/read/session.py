@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
-from odps_frames.convert.arrow import normalised_schema
+from odps_frames.convert.arrow import normal_schema
 from odps_frames.errors import ServiceError, ServiceUnavailable, SessionExpired
 from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.model.read import BatchOptions, ReadSpec
@@ -107,7 +107,7 @@ class ReadSession:
     @property
     def arrow_schema(self) -> pa.Schema:
         """The schema of its batches."""
-        return normalised_schema(self.columns, self.spec.arrow)
+        return normal_schema(self.columns, self.spec.arrow)
 
     def wait(self, timeout: float = READY_SECONDS) -> Self:
         """Wait until the session can be read; asks first after 20 ms, later every 2 s.
@@ -177,9 +177,7 @@ class ReadSession:
         chosen = self.splits if splits is None else tuple(splits)
 
         def read(split: Split, cancel: Cancellation) -> Iterator[pa.RecordBatch]:
-            return self.read(
-                split, options=options, validate=validate, meter=meter, cancel=cancel
-            )
+            return self.read(split, options=options, validate=validate, meter=meter, cancel=cancel)
 
         return gather(chosen, read, max_workers=max_workers, ordered=ordered, meter=meter)
 
@@ -192,7 +190,7 @@ class ReadSession:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         reader = pa.RecordBatchReader.from_batches(self.arrow_schema, self.batches())
-        return reader.__arrow_c_stream__(requested_schema)
+        return reader.__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call]  # stubs
 
     def _plan(self, options: BatchOptions, *, validate: bool) -> StreamPlan:
         columns = self.columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,11 @@ from odps_frames.wire.envelope import Envelope
 from odps_frames.wire.read_session import encode_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     import pyarrow as pa
 
+    from odps_frames.errors import OdpsError
     from odps_frames.model.read import ArrowOptions
     from odps_frames.model.schema import Column
     from odps_frames.model.splits import Split
@@ -64,7 +66,7 @@ class _Counted:
 
     def readinto(self, buffer: memoryview, /) -> int:
         got = self._body.readinto(buffer)
-        self._meter.add(bytes=got)
+        self._meter.add(n_bytes=got)
         return got
 
     def close(self) -> None:
@@ -94,33 +96,25 @@ def read_batches(
     expected = split.rows.count if split.rows else None
     rows = failures = 0
     while True:
+        attempt = _attempt(transport, plan, split, rows, meter, cancel)
         try:
-            with transport.send(_rest_of(plan, split, rows)) as response:
-                cancel.watch(response)
-                for batch in decode_batches(response, plan, meter):
+            with contextlib.closing(attempt):
+                for batch in attempt:
                     rows += batch.num_rows
                     failures = 0
-                    if expected is not None and rows > expected:
-                        msg = f"{split} brought {rows} rows; expected {expected}"
-                        raise CorruptStream(msg)
-                    meter.add(rows=batch.num_rows)
                     yield batch
-                cancel.forget(response)
-            if expected is not None and rows < expected:
-                msg = f"{split} ended after {rows} of {expected} rows"
-                raise IncompleteRead(msg, expected=expected, got=rows)
         except SessionExpired:
             failures += 1
             if plan.refresh is None or failures > 1:
                 raise
             plan.refresh()
         except (IncompleteRead, CorruptStream, ServiceUnavailable) as error:
-            failures += 1
-            too_many = expected is not None and rows > expected
-            if cancel.requested or too_many or failures >= plan.policy.max_attempts:
-                raise _with_context(error, plan, split, rows)  # noqa: B904  it is the same error
             if rows == expected:
                 return  # every row came whole; only the end of the stream was lost
+            failures += 1
+            if cancel.requested or failures >= plan.policy.max_attempts:
+                _note_place(error, plan, split, rows)
+                raise
             if failures > 1:  # what broke once is worth asking for again at once
                 plan.policy.pause(failures)
             meter.add(retries=1)
@@ -128,9 +122,32 @@ def read_batches(
             return
 
 
-def decode_batches(
-    response: Response, plan: StreamPlan, meter: Meter
-) -> Iterator[pa.RecordBatch]:
+def _attempt(
+    transport: Transport,
+    plan: StreamPlan,
+    split: Split,
+    rows: int,
+    meter: Meter,
+    cancel: Cancellation,
+) -> Generator[pa.RecordBatch, None, None]:
+    """Yield what is left of a split after so many rows, as far as one answer brings it."""
+    expected = split.rows.count if split.rows else None
+    with transport.send(_rest_of(plan, split, rows)) as response:
+        cancel.watch(response)
+        for batch in decode_batches(response, plan, meter):
+            if expected is not None and rows + batch.num_rows > expected:
+                msg = f"{split} brought {rows + batch.num_rows} rows or more; expected {expected}"
+                raise CorruptStream(msg)
+            rows += batch.num_rows
+            meter.add(rows=batch.num_rows)
+            yield batch
+        cancel.forget(response)
+    if expected is not None and rows < expected:
+        msg = f"{split} ended after {rows} of {expected} rows"
+        raise IncompleteRead(msg, expected=expected, got=rows)
+
+
+def decode_batches(response: Response, plan: StreamPlan, meter: Meter) -> Iterator[pa.RecordBatch]:
     """Yield the batches of one answer, checked against what the session promised."""
     compression = Compression.of_encoding(response.headers.get("Content-Encoding"))
     body = decompress(_Counted(response.body, meter), compression)
@@ -155,12 +172,7 @@ def _rest_of(plan: StreamPlan, split: Split, rows: int) -> Request:
     return encode_read(plan.table, split, options, plan.envelope)
 
 
-def _with_context(
-    error: IncompleteRead | CorruptStream | ServiceUnavailable,
-    plan: StreamPlan,
-    split: Split,
-    rows: int,
-) -> Exception:
+def _note_place(error: OdpsError, plan: StreamPlan, split: Split, rows: int) -> None:
     where = f"split {split.index}" if split.index is not None else "the session"
     if split.rows is not None:
         where = f"rows {split.rows.offset} to {split.rows.offset + split.rows.count}"
@@ -168,4 +180,3 @@ def _with_context(
         f"while reading {where} of {plan.table}, session {split.session_id}, "
         f"after {rows} whole rows"
     )
-    return error

@@ -68,7 +68,7 @@ class HttpTransport:
                 request.method,
                 url_of(base, request),
                 headers=headers,
-                data=_data(request.body),
+                data=_data(request.body),  # type: ignore[arg-type]  # any buffers will do
                 timeout=_timeouts(timeout, deadline, self._clock),
                 stream=True,
                 allow_redirects=False,
@@ -194,9 +194,7 @@ def _unavailable(
     request: Request, base: str, error: Exception, *, sent: bool
 ) -> ServiceUnavailable:
     state = "no answer from" if sent else "no connection to"
-    return ServiceUnavailable(
-        f"{request.operation}: {state} {base}: {_reason(error)}", sent=sent
-    )
+    return ServiceUnavailable(f"{request.operation}: {state} {base}: {_reason(error)}", sent=sent)
 
 
 def _reason(error: BaseException) -> str:

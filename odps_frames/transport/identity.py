@@ -65,7 +65,7 @@ class IdentityTransport:
             return response
         theirs = _date_of(response)
         skew = theirs - self._clock() if theirs is not None else None
-        if skew is not None and WORTH_LEARNING < abs(skew - self._skew) and abs(skew) < MAX_SKEW:
+        if skew is not None and abs(skew - self._skew) > WORTH_LEARNING and abs(skew) < MAX_SKEW:
             self._skew = skew
             response.body.close()
             return self._below.send(self._signed(request, self._clock() + skew))
@@ -84,9 +84,7 @@ class IdentityTransport:
             )
             if value and request.parameter(name) is None
         ]
-        named = request.adding(
-            {names.USER_AGENT: self._agent, "User-Agent": self._agent}, query
-        )
+        named = request.adding({names.USER_AGENT: self._agent, "User-Agent": self._agent}, query)
         return sign(named, self._credentials.get(), now, region=self._config.region)
 
 

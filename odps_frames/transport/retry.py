@@ -6,7 +6,6 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ from odps_frames.wire.http import Repeat
 from odps_frames.wire.reply import decode_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from odps_frames.transport.base import Transport
     from odps_frames.wire.http import Request, Response
 
@@ -93,12 +94,18 @@ class Meter:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(
-        self, *, rows: int = 0, bytes: int = 0, splits: int = 0, retries: int = 0, throttled: float = 0.0
+        self,
+        *,
+        rows: int = 0,
+        n_bytes: int = 0,
+        splits: int = 0,
+        retries: int = 0,
+        throttled: float = 0.0,
     ) -> None:
         """Add to the counts."""
         with self._lock:
             self.rows += rows
-            self.bytes += bytes
+            self.bytes += n_bytes
             self.splits_done += splits
             self.retries += retries
             self.throttled_seconds += throttled
@@ -159,9 +166,7 @@ class RetryingTransport:
             throttled = waited if isinstance(error, Throttled) else 0.0
             self._meter.add(retries=1, throttled=throttled)
 
-    def _again(
-        self, request: Request, error: ServiceError, attempt: int, started: float
-    ) -> bool:
+    def _again(self, request: Request, error: ServiceError, attempt: int, started: float) -> bool:
         if isinstance(error, Throttled):
             return self.policy.clock() - started < self.policy.throttle_seconds
         if attempt >= self.policy.max_attempts or isinstance(error, AuthenticationError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 
 from odps_frames.errors import CorruptStream, IncompleteRead, OdpsError
+from odps_frames.wire.compression import as_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,16 +84,14 @@ class ArrowStreamReader:
     def _open(self) -> pa.RecordBatchStreamReader:
         if self._stream is None:
             try:
-                self._stream = pa.ipc.open_stream(pa.PythonFile(self._source, mode="r"))
+                self._stream = pa.ipc.open_stream(as_file(self._source, "r"))
             except (pa.ArrowException, OSError) as error:
                 raise self._explain(error) from error
         return self._stream
 
     def _check(self, batch: pa.RecordBatch) -> None:
         if batch.num_rows > self._max_batch_rows:
-            msg = (
-                f"a batch claims {batch.num_rows} rows; expected at most {self._max_batch_rows}"
-            )
+            msg = f"a batch claims {batch.num_rows} rows; expected at most {self._max_batch_rows}"
             raise CorruptStream(msg)
         if self._validate:
             try:
@@ -149,9 +148,7 @@ class _Source:
 
     def _allowed(self, n_bytes: int) -> int:
         if not 0 <= n_bytes <= self._max_message_bytes:
-            msg = (
-                f"a message claims {n_bytes} bytes; expected at most {self._max_message_bytes}"
-            )
+            msg = f"a message claims {n_bytes} bytes; expected at most {self._max_message_bytes}"
             raise CorruptStream(msg)
         return n_bytes
 
@@ -205,7 +202,7 @@ def encode_stream(
     """
     sink = _Sink()
     options = pa.ipc.IpcWriteOptions(compression=codec)
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema, options=options) as writer:
+    with pa.ipc.new_stream(as_file(sink, "w"), schema, options=options) as writer:
         for batch in batches:
             writer.write_batch(batch)
             yield from _joined(sink.take())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
@@ -12,7 +12,7 @@ from odps_frames.errors import CorruptStream, IncompleteRead, OdpsError
 if TYPE_CHECKING:
     from odps_frames.wire.http import BodyReader
 
-__all__ = ["Compression", "decompress"]
+__all__ = ["Compression", "as_file", "decompress"]
 
 
 class Compression(Enum):
@@ -26,7 +26,9 @@ class Compression(Enum):
     LZ4 = ("x-lz4-frame", "lz4")
     ZSTD = ("zstd", "zstd")
 
-    def __init__(self, content_encoding: str | None, ipc_codec: str | None) -> None:
+    def __init__(
+        self, content_encoding: str | None, ipc_codec: Literal["lz4", "zstd"] | None
+    ) -> None:
         self.content_encoding = content_encoding
         self.ipc_codec = ipc_codec
 
@@ -60,6 +62,11 @@ def decompress(body: BodyReader, compression: Compression) -> BodyReader:
     return body if compression is Compression.NONE else _FrameReader(body, compression)
 
 
+def as_file(source: object, mode: Literal["r", "w"]) -> pa.PythonFile:
+    """Make of a reader or a sink the file that pyarrow wants."""
+    return pa.PythonFile(source, mode=mode)  # type: ignore[arg-type]  # any object with its methods
+
+
 class _Source:
     """A body as the file that pyarrow reads from."""
 
@@ -91,9 +98,9 @@ class _FrameReader:
 
     def __init__(self, body: BodyReader, compression: Compression) -> None:
         self._body = body
-        codec = compression.ipc_codec or ""
+        codec = compression.ipc_codec or "zstd"
         self._source = _Source(body)
-        self._stream = pa.CompressedInputStream(pa.PythonFile(self._source, mode="r"), codec)
+        self._stream = pa.CompressedInputStream(as_file(self._source, "r"), codec)
 
     def readinto(self, buffer: memoryview, /) -> int:
         try:

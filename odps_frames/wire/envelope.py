@@ -100,5 +100,7 @@ def decode_target(text: str) -> TableRef | InstanceRef:
             return TableRef(project, table, schema)
         case ["projects", project, "instances", instance]:
             return InstanceRef(project, instance)
+        case _:
+            pass
     msg = f"not a target: {text!r}; expected 'projects.P.tables.T'"
     raise ValueError(msg)

@@ -117,9 +117,13 @@ class BodyReader(Protocol):
     the true end. A body that ends before its framing says so raises ServiceUnavailable.
     """
 
-    def readinto(self, buffer: memoryview, /) -> int: ...
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Read what is there."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give up what is not read."""
+        ...
 
 
 class ChunkReader:

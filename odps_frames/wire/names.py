@@ -43,14 +43,14 @@ CURRENT_PROJECT: Final = "curr_project"
 CURRENT_SCHEMA: Final = "curr_schema"
 
 REQUEST_ID: Final = "x-odps-request-id"
-ROUTE_TOKEN: Final = "x-odps-max-storage-route-token"
-ACCESS_TOKEN: Final = "x-odps-max-storage-write-access-token"
+ROUTE_TOKEN: Final = "x-odps-max-storage-route-token"  # noqa: S105  a name
+ACCESS_TOKEN: Final = "x-odps-max-storage-write-access-token"  # noqa: S105  a name
 TUNNEL_TAGS: Final = "odps-tunnel-tags"
 TRACE_ID: Final = "odps-tunnel-retry-trace-id"
 TRACE_INDEX: Final = "odps-tunnel-retry-index"
 USER_AGENT: Final = "x-odps-user-agent"
-BEARER_TOKEN: Final = "x-odps-bearer-token"
-STS_TOKEN: Final = "authorization-sts-token"
+BEARER_TOKEN: Final = "x-odps-bearer-token"  # noqa: S105  a name
+STS_TOKEN: Final = "authorization-sts-token"  # noqa: S105  a name
 
 JSON: Final = "application/json; charset=utf-8"
 OCTETS: Final = "application/octet-stream"

@@ -103,19 +103,17 @@ class BlockWriter:
         reply = decode_receipt(send(written))
         there = replace(there, envelope=there.envelope.routed(reply.route_token))
         decode_done(send(encode_close(table, stream, mode=mode, envelope=there.envelope)))
-        there._check(stream, n_rows)
+        self._check(stream, n_rows, there.envelope)
         n_bytes = sum(batch.nbytes for batch in batches)
-        self.meter.add(rows=n_rows, bytes=n_bytes)
+        self.meter.add(rows=n_rows, n_bytes=n_bytes)
         return BlockReceipt(stream, n_rows, n_bytes)
 
     def _body(self, batches: list[pa.RecordBatch]) -> Iterator[Buffer]:
         return encode_stream(self.schema, batches, codec=self.codec)
 
-    def _check(self, stream: StreamId, n_rows: int) -> None:
+    def _check(self, stream: StreamId, n_rows: int, envelope: Envelope) -> None:
         """Ask what the stream holds; what the service does not say is not held against it."""
-        request = encode_get_stream(
-            self.spec.table, stream, mode=self.spec.mode, envelope=self.envelope
-        )
+        request = encode_get_stream(self.spec.table, stream, mode=self.spec.mode, envelope=envelope)
         info = decode_stream(self.transport.send(request)).value
         if info.state is StreamState.ERROR:
             msg = f"the service gave stream {stream.stream} up: {info.error_message}"

@@ -53,9 +53,7 @@ def _first_done(waiting: set[Future[BlockReceipt]]) -> set[Future[BlockReceipt]]
     return rest
 
 
-def _cut(
-    batches: Iterable[pa.RecordBatch], block_bytes: int
-) -> Iterator[list[pa.RecordBatch]]:
+def _cut(batches: Iterable[pa.RecordBatch], block_bytes: int) -> Iterator[list[pa.RecordBatch]]:
     """Put batches into blocks of about so many bytes; at least one block, maybe empty."""
     block: list[pa.RecordBatch] = []
     size = 0

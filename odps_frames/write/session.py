@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from odps_frames.errors import (
     CommitUnknown,
@@ -102,7 +102,9 @@ class WriteSession:
             session.warnings = (reply.warning,)
         return session
 
-    def blocks(self, schema: pa.Schema, compression: str | None = None) -> BlockWriter:
+    def blocks(
+        self, schema: pa.Schema, compression: Literal["lz4", "zstd"] | None = None
+    ) -> BlockWriter:
         """Return what sends blocks of this schema."""
         return BlockWriter(
             transport=self._transport,
@@ -116,7 +118,11 @@ class WriteSession:
         )
 
     def open_stream(
-        self, index: int | str = 0, *, schema: pa.Schema, compression: str | None = None
+        self,
+        index: int | str = 0,
+        *,
+        schema: pa.Schema,
+        compression: Literal["lz4", "zstd"] | None = None,
     ) -> TableWriter:
         """Open a stream of rows; streams are independent, and ids are unique in a session."""
         return TableWriter(self, str(index), self.blocks(schema, compression))

@@ -1,0 +1,149 @@
+"""The client: tables by name, definitions, sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from odps_frames.connection import Connection
+from odps_frames.current import Current
+from odps_frames.model.schema import Column, TableSchema
+from odps_frames.model.types import parse_type
+from odps_frames.table import Table
+from odps_frames.wire import ddl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from odps_frames.model.table import TableRef
+    from odps_frames.model.types import DataType
+
+__all__ = ["CURRENT", "Client"]
+
+Columns: TypeAlias = "TableSchema | Mapping[str, str | DataType]"
+
+
+class Client(Connection):
+    """What one caller does with one service; made by ``connect`` or ``local``.
+
+    A ``with`` block makes it the client that calls inside the block use.
+    """
+
+    def table(self, name: str | TableRef) -> Table:
+        """Return a table; nothing is asked before it is needed."""
+        return Table(self, self.ref(name))
+
+    def tables(self, prefix: str | None = None) -> list[str]:
+        """List the names of the tables of the default project and schema."""
+        return [entry.name for entry in self.list_tables(prefix)]
+
+    def create_table(
+        self,
+        name: str | TableRef,
+        schema: Columns,
+        *,
+        partition_by: Columns | None = None,
+        lifecycle: int | None = None,
+        comment: str | None = None,
+        properties: Mapping[str, str] | None = None,
+        if_not_exists: bool = False,
+    ) -> Table:
+        """Create a table.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+        schema : mapping or TableSchema
+            Columns with their types, such as ``{"id": "bigint", "price": "decimal(18,2)"}``.
+        partition_by : mapping, optional
+            Partition columns with their types.
+        lifecycle : int, optional
+            Days after which unchanged data goes away.
+        comment : str, optional
+            Shown beside the table.
+        properties : mapping, optional
+            Further properties of the table.
+        if_not_exists : bool
+            Leave a table of that name alone.
+
+        Examples
+        --------
+        >>> import odps_frames as of
+        >>> with of.local() as client:
+        ...     table = client.create_table("t", {"id": "bigint"}, partition_by={"pt": "string"})
+        ...     table.schema.names
+        ('id',)
+        """
+        ref = self.ref(name)
+        sql = ddl.create_table(
+            ref,
+            _schema(schema, partition_by),
+            comment=comment,
+            lifecycle=lifecycle,
+            properties=properties,
+            if_not_exists=if_not_exists,
+        )
+        self.run(sql, task="SQLCreateTableTask", table=ref)
+        return Table(self, ref)
+
+    def drop_table(self, name: str | TableRef, *, if_exists: bool = False) -> None:
+        """Drop a table."""
+        self.table(name).drop(if_exists=if_exists)
+
+    def preview(
+        self,
+        name: str | TableRef,
+        limit: int = 10,
+        *,
+        partition: str | None = None,
+        columns: list[str] | None = None,
+    ) -> pa.Table:
+        """Read the first rows of a table, or of one partition."""
+        scan = self.table(name).scan().limit(limit).partitions(partition)
+        return (scan if columns is None else scan.select(*columns)).to_arrow()
+
+    def __enter__(self) -> Self:
+        CURRENT.enter(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        CURRENT.leave(self)
+
+    def close(self) -> None:
+        """Close idle connections; it is no longer the default client."""
+        CURRENT.forget(self)
+        super().close()
+
+    def __repr__(self) -> str:
+        where = self.config.endpoint
+        project = ".".join(p for p in (self.config.project, self.config.schema) if p)
+        return f"Client({where}, project={project or None!r})"
+
+
+CURRENT: Current[Client] = Current("odps_frames.client")
+"""The client that a call without one uses."""
+
+
+def _schema(columns: Columns, partition_by: Columns | None) -> TableSchema:
+    if isinstance(columns, TableSchema):
+        if partition_by is None:
+            return columns
+        return TableSchema(columns.columns, _columns(partition_by))
+    return TableSchema(_columns(columns), _columns(partition_by or {}))
+
+
+def _columns(columns: Columns) -> tuple[Column, ...]:
+    if isinstance(columns, TableSchema):
+        return columns.columns
+    made = []
+    for name, kind in columns.items():
+        made.append(Column(name, parse_type(kind) if isinstance(kind, str) else kind))
+    return tuple(made)

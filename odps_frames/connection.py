@@ -1,0 +1,222 @@
+"""A connection: the transport of one config, and what is asked of the service through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from odps_frames.credentials import CredentialSource
+from odps_frames.errors import ConfigError, NotFound
+from odps_frames.model.read import BatchOptions, ReadSpec
+from odps_frames.model.table import Partition, TableRef
+from odps_frames.model.write import WriteSpec
+from odps_frames.read.session import ReadSession
+from odps_frames.read.stream import StreamPlan, decode_batches
+from odps_frames.statement import run_statement
+from odps_frames.transport.http import HttpTransport
+from odps_frames.transport.identity import IdentityTransport
+from odps_frames.transport.retry import Meter, RetryingTransport, RetryPolicy
+from odps_frames.wire.catalog import (
+    decode_partitions,
+    decode_table,
+    decode_tables,
+    encode_get_table,
+    encode_list_partitions,
+    encode_list_tables,
+)
+from odps_frames.wire.envelope import Envelope
+from odps_frames.wire.instance import Statement
+from odps_frames.wire.read_session import encode_preview
+from odps_frames.write.session import WriteSession
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from odps_frames.config import Config
+    from odps_frames.model.catalog import PartitionInfo, TableEntry, TableInfo
+    from odps_frames.model.schema import Column
+    from odps_frames.transport.base import Transport
+
+__all__ = ["Connection"]
+
+
+class Connection:
+    """Talks to one service as one caller; safe to share between threads.
+
+    Parameters
+    ----------
+    config : Config
+        Where the service is and who asks.
+    transport : Transport, optional
+        Carries the signed requests; by default HTTP. An embedded service may stand here.
+    policy : RetryPolicy, optional
+        How calls are tried again.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        transport: Transport | None = None,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self.config = config
+        self.policy = policy or RetryPolicy(max_attempts=config.max_attempts)
+        self._http = HttpTransport(config) if transport is None else None
+        carrier: Transport = transport if self._http is None else self._http  # type: ignore[assignment]  # one of the two is there
+        identity = IdentityTransport(carrier, config, CredentialSource(config))
+        self.transport = RetryingTransport(identity, self.policy)
+        if self._http is not None:
+            self._http.ask = self.transport
+
+    def close(self) -> None:
+        """Close idle connections."""
+        if self._http is not None:
+            self._http.close()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Config]]:
+        return type(self), (self.config,)
+
+    def envelope(self) -> Envelope:
+        """What storage requests of this connection carry."""
+        return Envelope(api_version=self.config.api_version)
+
+    def ref(self, name: str | TableRef) -> TableRef:
+        """Read the name of a table, with the defaults of the config."""
+        if isinstance(name, TableRef):
+            return name
+        return TableRef.parse(name, project=self.config.project, schema=self.config.schema)
+
+    def describe(self, table: str | TableRef) -> TableInfo:
+        """Ask for a table.
+
+        Raises
+        ------
+        NotFound
+            When it does not exist.
+        """
+        ref = self.ref(table)
+        return decode_table(self.transport.send(encode_get_table(ref)), ref).value
+
+    def exists(self, table: str | TableRef) -> bool:
+        """Whether there is such a table; trouble is an error, not an absence."""
+        try:
+            self.describe(table)
+        except NotFound:
+            return False
+        return True
+
+    def list_tables(self, prefix: str | None = None) -> Iterator[TableEntry]:
+        """Yield the tables of the default project and schema, page by page."""
+        marker = None
+        while True:
+            page = decode_tables(
+                self.transport.send(
+                    encode_list_tables(
+                        self.project, prefix=prefix, schema=self.config.schema, marker=marker
+                    )
+                )
+            ).value
+            yield from page.items
+            marker = page.marker
+            if not marker:
+                return
+
+    def list_partitions(
+        self, table: TableRef, prefix: Partition | None = None
+    ) -> Iterator[PartitionInfo]:
+        """Yield the partitions of a table that begin with ``prefix``, page by page."""
+        marker = None
+        while True:
+            request = encode_list_partitions(table, prefix=prefix, marker=marker)
+            page = decode_partitions(self.transport.send(request)).value
+            yield from page.items
+            marker = page.marker
+            if not marker:
+                return
+
+    def run(
+        self,
+        sql: str,
+        *,
+        task: str = "AnonymousSQLTask",
+        hints: dict[str, str] | None = None,
+        table: TableRef | None = None,
+    ) -> None:
+        """Run a statement that has no result, and wait for its end."""
+        settings = dict(hints or {})
+        schema = table.schema if table is not None else self.config.schema
+        if schema:
+            settings |= {
+                "odps.sql.allow.namespace.schema": "true",
+                "odps.namespace.schema": "true",
+                "odps.default.schema": schema,
+            }
+        statement = Statement(sql=sql, hints=settings, name=task)
+        run_statement(self.transport, self.project, statement, policy=self.policy)
+
+    @property
+    def project(self) -> str:
+        """The default project.
+
+        Raises
+        ------
+        ConfigError
+            When there is none.
+        """
+        if not self.config.project:
+            msg = "no default project; give project=, or set ODPS_PROJECT_NAME"
+            raise ConfigError(msg)
+        return self.config.project
+
+    def read_session(
+        self,
+        table: str | TableRef,
+        *,
+        meter: Meter | None = None,
+        **spec: Any,  # noqa: ANN401  fields of ReadSpec
+    ) -> ReadSession:
+        """Open a read session; ``spec`` are the fields of ``ReadSpec``."""
+        transport = self.transport if meter is None else self.transport.metered(meter)
+        wanted = ReadSpec(table=self.ref(table), **spec)
+        session = ReadSession.create(transport, wanted, self.envelope(), policy=self.policy)
+        return session.wait()
+
+    def write_session(
+        self,
+        table: str | TableRef,
+        *,
+        meter: Meter | None = None,
+        **spec: Any,  # noqa: ANN401  fields of WriteSpec
+    ) -> WriteSession:
+        """Open a write session; ``spec`` are the fields of ``WriteSpec``."""
+        transport = self.transport if meter is None else self.transport.metered(meter)
+        wanted = WriteSpec(table=self.ref(table), quota=self.config.quota, **spec)
+        return WriteSession.create(
+            transport, wanted, self.envelope(), policy=self.policy, meter=meter
+        )
+
+    def preview_batches(
+        self,
+        table: TableRef,
+        stream_columns: tuple[Column, ...],
+        *,
+        limit: int,
+        partition: str | None = None,
+        columns: tuple[str, ...] | None = None,
+        meter: Meter | None = None,
+    ) -> list[pa.RecordBatch]:
+        """Ask for the first rows without a session; the service may give fewer than ``limit``."""
+        meter = meter or Meter()
+        request = encode_preview(
+            table, limit=limit, partition=partition, columns=columns, envelope=self.envelope()
+        )
+        plan = StreamPlan(
+            table=table,
+            columns=stream_columns,
+            arrow=ReadSpec(table=table).arrow,
+            options=BatchOptions(max_rows=max(limit, 1)),
+        )
+        with self.transport.metered(meter).send(request) as response:
+            return list(decode_batches(response, plan, meter))

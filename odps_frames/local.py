@@ -1,0 +1,118 @@
+"""A MaxCompute in this process, and a client of it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from odps_frames.client import CURRENT, Client
+from odps_frames.config import Config
+from odps_frames.emulator.app import Emulator
+from odps_frames.emulator.server import Server
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+__all__ = ["LocalClient", "local"]
+
+
+class LocalClient(Client):
+    """A client together with the service that it talks to; ``close`` ends both."""
+
+    def __init__(
+        self, config: Config, server: Server | None = None, folder: str | None = None
+    ) -> None:
+        super().__init__(config)
+        self._server = server
+        self._folder = folder
+
+    @property
+    def service(self) -> Emulator:
+        """The embedded service, where this client was made."""
+        if self._server is None:
+            msg = "the service runs in the process that called local(), not in this one"
+            raise RuntimeError(msg)
+        return self._server.emulator
+
+    def close(self) -> None:
+        """Stop the service; a folder that was named keeps its tables."""
+        super().close()
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+            server.emulator.close()
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        self.close()
+
+
+def local(
+    path: str | os.PathLike[str] | None = None, *, project: str = "demo", fresh: bool = False
+) -> LocalClient:
+    """Start a MaxCompute in this process and connect to it: no account, no network.
+
+    The client is the default until it is closed, by ``close()`` or by leaving a ``with`` block.
+
+    Parameters
+    ----------
+    path : path, optional
+        Folder that keeps the tables; by default one that goes away with the service.
+    project : str
+        The project that tables are in.
+    fresh : bool
+        Delete what an earlier service left in the folder.
+
+    Raises
+    ------
+    ConfigError
+        When another process uses the folder, or ``fresh`` would delete what no service made.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import odps_frames as of
+    >>> with of.local():
+    ...     result = of.to_odps(pd.DataFrame({"id": [1, 2]}), "t", create=True)
+    ...     len(of.read_odps("t"))
+    2
+    """
+    temporary = None
+    if path is None:
+        temporary = tempfile.mkdtemp(prefix="odps-frames-")
+        folder = Path(temporary)
+    else:
+        folder = Path(path)
+        if fresh:
+            Emulator.wipe(folder)
+    access_id, secret = f"local-{secrets.token_hex(4)}", secrets.token_urlsafe(24)
+    server = Server(Emulator(folder, accounts={access_id: secret}, project=project))
+    server.start()
+    config = Config(
+        endpoint=server.endpoint,
+        project=project,
+        access_id=access_id,
+        secret_access_key=secret,
+        # The keys open nothing but this service, so that worker processes may have them.
+        given_in_code=True,
+        pickle_credentials=True,
+    )
+    client = LocalClient(config, server, temporary)
+    CURRENT.set_default(client)
+    return client

@@ -1,0 +1,219 @@
+"""Which partitions are meant: specs, globs, comparisons, the latest, or a callable."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+
+from odps_frames import filters
+from odps_frames.convert.arrow import arrow_type
+from odps_frames.model.schema import TableSchema
+from odps_frames.model.table import Partition
+
+if TYPE_CHECKING:
+    from odps_frames.model.schema import Column
+
+__all__ = ["Latest", "Selection", "check", "latest", "select"]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last ``n`` partitions in the order of their values."""
+
+    n: int = 1
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            msg = f"latest({self.n}); expected at least 1"
+            raise ValueError(msg)
+
+
+def latest(n: int = 1) -> Latest:
+    """Select the last partitions of a table, in the order of their values.
+
+    Examples
+    --------
+    >>> import odps_frames as of
+    >>> of.latest()
+    Latest(n=1)
+    """
+    return Latest(n)
+
+
+Selection: TypeAlias = (
+    "str | Mapping[str, object] | Partition | Latest"
+    " | Callable[[dict[str, str]], bool] | Sequence[Selection]"
+)
+
+_COMPARISON = re.compile(r"[<>!]|\b(?:and|or|not|in|between|like|is)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"")
+_GLOB = re.compile(r"[*?\[]")
+
+
+def check(selection: Selection | None, schema: TableSchema, table: object) -> None:
+    """Refuse a selection that no partition of this table could be meant by.
+
+    Raises
+    ------
+    ValueError
+        For a table without partitions, or columns that it does not have.
+    TypeError
+        For what is not a selection.
+    """
+    if selection is None:
+        return
+    if not schema.partition_columns:
+        msg = f"partitions={selection!r}, but {table} has no partitions; use filters="
+        raise ValueError(msg)
+    for name in _named(selection, schema):
+        if name.lower() not in {known.lower() for known in schema.partition_names}:
+            near = difflib.get_close_matches(name, schema.partition_names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            msg = (
+                f"no partition column {name!r} in {table}; "
+                f"it has {list(schema.partition_names)}{hint}"
+            )
+            raise ValueError(msg)
+
+
+def select(
+    selection: Selection, schema: TableSchema, existing: Iterable[Partition]
+) -> tuple[Partition, ...]:
+    """Return those of the existing partitions that are meant, in the order of the list."""
+    present = tuple(existing)
+    chosen = _chosen(selection, schema, present)
+    return tuple(partition for partition in present if partition in chosen)
+
+
+def _named(selection: Selection, schema: TableSchema) -> list[str]:
+    match selection:
+        case str() if _is_comparison(selection):
+            condition = filters.parse(selection, _as_data(schema))
+            return sorted(filters.columns_of(condition) or ()) if condition is not None else []
+        case str():
+            return list(Partition.parse(selection).names)
+        case Partition():
+            return list(selection.names)
+        case Mapping():
+            return [str(name) for name in selection]
+        case Latest():
+            return []
+        case Sequence():
+            return [name for each in selection for name in _named(each, schema)]
+        case _ if callable(selection):
+            return []
+    msg = (
+        f"not a selection of partitions: {selection!r}; expected 'pt=1', a mapping, a list of "
+        "these, a glob, a comparison such as \"pt >= '1'\", latest() or a callable"
+    )
+    raise TypeError(msg)
+
+
+def _chosen(
+    selection: Selection, schema: TableSchema, present: tuple[Partition, ...]
+) -> set[Partition]:
+    match selection:
+        case str() if _is_comparison(selection):
+            return _compared(selection, schema, present)
+        case str():
+            wanted = Partition.parse(selection).items
+            return _matching({name: [value] for name, value in wanted}, present)
+        case Partition():
+            exact = {name.lower(): value for name, value in selection.items}
+            return {
+                partition
+                for partition in present
+                if all(_value(partition, name) == value for name, value in exact.items())
+            }
+        case Mapping():
+            return _matching({str(n): _texts(v) for n, v in selection.items()}, present)
+        case Latest(n=n):
+            ordered = sorted(present, key=lambda p: _order(p, schema.partition_columns))
+            return set(ordered[-n:])
+        case Sequence():
+            parts = (_chosen(each, schema, present) for each in selection)
+            return {partition for part in parts for partition in part}
+        case _:
+            keep = selection
+            return {partition for partition in present if keep(dict(partition.items))}
+
+
+def _is_comparison(text: str) -> bool:
+    """Whether the text compares; quoted values and globs do not count as operators."""
+    return bool(_COMPARISON.search(_QUOTED.sub("''", _plain_values(text))))
+
+
+def _plain_values(text: str) -> str:
+    """Take the values of an unquoted ``name=value`` list away: they may hold any word."""
+    try:
+        partition = Partition.parse(text)
+    except ValueError:
+        return text
+    return ",".join(partition.names) if all(_plain(value) for value in partition.values) else text
+
+
+def _plain(value: str) -> bool:
+    return not re.search(r"\s(?:and|or)\s", value, re.IGNORECASE)
+
+
+def _matching(wanted: Mapping[str, list[str]], present: tuple[Partition, ...]) -> set[Partition]:
+    return {
+        partition
+        for partition in present
+        if all(
+            any(_matches(_value(partition, name.lower()), pattern) for pattern in patterns)
+            for name, patterns in wanted.items()
+        )
+    }
+
+
+def _matches(value: str | None, pattern: str) -> bool:
+    if value is None:
+        return False
+    return value == pattern or (
+        _GLOB.search(pattern) is not None and fnmatch.fnmatchcase(value, pattern)
+    )
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, list | tuple | set | frozenset):
+        return [str(each) for each in value]
+    return [str(value)]
+
+
+def _value(partition: Partition, name: str) -> str | None:
+    return next((value for known, value in partition.items if known.lower() == name), None)
+
+
+def _as_data(schema: TableSchema) -> TableSchema:
+    return TableSchema(schema.partition_columns)
+
+
+def _compared(text: str, schema: TableSchema, present: tuple[Partition, ...]) -> set[Partition]:
+    condition = filters.parse(text, _as_data(schema))
+    if condition is None:
+        return set(present)
+    columns = [
+        pa.array(
+            [_value(partition, column.name.lower()) for partition in present], pa.string()
+        ).cast(arrow_type(column.type))
+        for column in schema.partition_columns
+    ]
+    batch = pa.RecordBatch.from_arrays(columns, names=list(schema.partition_names))
+    kept = filters.mask(condition, batch).to_pylist()
+    return {partition for partition, keep in zip(present, kept, strict=True) if keep}
+
+
+def _order(partition: Partition, columns: tuple[Column, ...]) -> tuple[object, ...]:
+    return tuple(
+        pa.scalar(_value(partition, column.name.lower()) or "", pa.string())
+        .cast(arrow_type(column.type))
+        .as_py()
+        for column in columns
+    )

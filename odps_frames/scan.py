@@ -1,0 +1,396 @@
+"""A scan: an immutable plan over a table, and its exits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import pyarrow as pa
+
+from odps_frames import filters as row_filters
+from odps_frames import partitions as partition_choice
+from odps_frames.convert.arrow import normal_schema
+from odps_frames.convert.pandas import to_pandas
+from odps_frames.errors import ReadTooLarge, ServiceError
+from odps_frames.model.read import ArrowOptions, BatchOptions, TimeUnit
+from odps_frames.model.splits import BySize
+from odps_frames.model.types import Kind, PrimitiveType
+from odps_frames.progress import ProgressOption, followed
+from odps_frames.transport.retry import Meter
+from odps_frames.wire.compression import Compression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from odps_frames.connection import Connection
+    from odps_frames.filters import Condition
+    from odps_frames.model.catalog import TableInfo
+    from odps_frames.model.schema import Column
+    from odps_frames.model.table import Partition
+    from odps_frames.partitions import Selection
+    from odps_frames.read.session import ReadSession
+
+    Filters = Any
+    DtypeBackend = Literal["pyarrow", "numpy_nullable", "numpy"]
+
+__all__ = ["Scan", "ScanOptions"]
+
+BATCH_ROWS = 65_536
+PREVIEW_ROWS = 1_000
+"""More rows than this are read through a session: a preview may be cut by the service."""
+_TIMESTAMPS = frozenset({PrimitiveType(Kind.TIMESTAMP), PrimitiveType(Kind.TIMESTAMP_NTZ)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """How a scan is carried out; none of it changes the rows."""
+
+    timestamp_unit: TimeUnit | None = None
+    datetime_unit: TimeUnit | None = None
+    split_bytes: int | None = None
+    max_workers: int | None = None
+    compression: Compression = Compression.NONE
+    preserve_order: bool = True
+    max_bytes: int | None = None
+    validate: bool = True
+    progress: ProgressOption = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a scan found when it began: an iterator over its rows, and where they come from."""
+
+    batches: Iterator[pa.RecordBatch]
+    schema: pa.Schema
+    session_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """What to read from a table; reading begins with an exit such as ``to_pandas``.
+
+    Every method that narrows the plan returns a new one.
+    """
+
+    connection: Connection = field(repr=False)
+    info: TableInfo = field(repr=False)
+    columns: tuple[str, ...] | None = None
+    condition: Condition | None = None
+    selections: tuple[Selection, ...] = ()
+    row_limit: int | None = None
+    options: ScanOptions = field(default_factory=ScanOptions, repr=False)
+
+    @property
+    def table(self) -> str:
+        """The full name of the table."""
+        return str(self.info.ref)
+
+    @property
+    def schema(self) -> tuple[Column, ...]:
+        """The columns of the result, in order."""
+        names = [column.name for column in self.info.schema.all_columns]
+        return tuple(self.info.schema.column(name) for name in self._output(names))
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The schema of the batches, in the units asked for or the default ones."""
+        return normal_schema(self.schema, self._arrow())
+
+    def select(self, *columns: str) -> Self:
+        """Keep these columns, in this order.
+
+        Raises
+        ------
+        KeyError
+            For a column that is not there, with the names that come near.
+        """
+        known = self.info.schema
+        if missing := [name for name in columns if known.find(name) is None]:
+            raise KeyError(known.unknown(missing))
+        names = tuple(known.column(name).name for name in columns)
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            msg = f"columns stand twice in the selection: {twice}"
+            raise ValueError(msg)
+        return replace(self, columns=names)
+
+    def filter(self, filters: Filters) -> Self:
+        """Keep the rows for which the condition is true; NULL is not true."""
+        condition = row_filters.parse(filters, self.info.schema)
+        if condition is None:
+            return self
+        if self.condition is not None:
+            condition = row_filters.both(self.condition, condition)
+        return replace(self, condition=condition)
+
+    def partitions(self, selection: Selection | None) -> Self:
+        """Keep these partitions; see ``read_odps`` for what may be said."""
+        if selection is None:
+            return self
+        partition_choice.check(selection, self.info.schema, self.info.ref)
+        return replace(self, selections=(*self.selections, selection))
+
+    def limit(self, n_rows: int) -> Self:
+        """Keep the first rows, exactly so many where there are as many."""
+        if isinstance(n_rows, bool) or not isinstance(n_rows, int) or n_rows < 0:
+            msg = f"limit={n_rows!r}; expected a whole number of rows, zero or more"
+            raise ValueError(msg)
+        least = n_rows if self.row_limit is None else min(n_rows, self.row_limit)
+        return replace(self, row_limit=least)
+
+    def to_batches(self, meter: Meter | None = None) -> pa.RecordBatchReader:
+        """Read as a stream; memory does not grow with the table."""
+        opened = self._open(meter or Meter())
+        return pa.RecordBatchReader.from_batches(opened.schema, opened.batches)
+
+    def to_arrow(self, meter: Meter | None = None) -> pa.Table:
+        """Read into a table."""
+        opened = self._open(meter or Meter())
+        return pa.Table.from_batches(opened.batches, schema=opened.schema)
+
+    def to_pandas(
+        self,
+        *,
+        dtype_backend: DtypeBackend | None = None,
+        types_mapper: Callable[[pa.DataType], Any] | None = None,
+        tz: str | None = None,
+    ) -> pd.DataFrame:
+        """Read into a DataFrame; ``attrs["odps"]`` says where it came from and what it took."""
+        meter, started = Meter(), time.monotonic()
+        opened = self._open(meter)
+        table = pa.Table.from_batches(opened.batches, schema=opened.schema)
+        n_rows = table.num_rows
+        frame = to_pandas(
+            table,
+            self.schema,
+            dtype_backend=dtype_backend,
+            types_mapper=types_mapper,
+            tz=tz or self.connection.config.timezone,
+        )
+        frame.attrs["odps"] = self._facts(opened, meter, n_rows, started)
+        return frame
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """Read the first rows into a DataFrame."""
+        return self.limit(n).to_pandas()
+
+    def __arrow_c_schema__(self) -> object:
+        return self.arrow_schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.to_batches().__arrow_c_stream__(requested_schema)
+
+    def open(self, meter: Meter) -> tuple[pa.Schema, Iterator[pa.RecordBatch], dict[str, Any]]:
+        """Begin to read: the schema, the batches, and what is known of the read."""
+        opened = self._open(meter)
+        return opened.schema, opened.batches, self._facts(opened, meter, None, time.monotonic())
+
+    def _facts(
+        self, opened: _Opened, meter: Meter, n_rows: int | None, started: float
+    ) -> dict[str, Any]:
+        return {
+            "source": self.table,
+            "session_id": opened.session_id,
+            "rows": n_rows,
+            "bytes": meter.bytes,
+            "retries": meter.retries,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+
+    def _output(self, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(names) if self.columns is None else self.columns
+
+    def _arrow(self) -> ArrowOptions:
+        return ArrowOptions(
+            self.options.timestamp_unit or TimeUnit.NANO,
+            self.options.datetime_unit or TimeUnit.MILLI,
+        )
+
+    def _open(self, meter: Meter) -> _Opened:
+        if self.row_limit == 0:
+            return self._empty()
+        chosen = self._chosen_partitions()
+        if chosen == ():
+            return self._empty()
+        previewed = self._preview(meter)
+        if previewed is not None:
+            return previewed
+        session = self._session(chosen, meter)
+        self._check_size(session)
+        schema = normal_schema(self.schema, session.spec.arrow)
+        batches = session.batches(
+            options=BatchOptions(
+                max_rows=min(BATCH_ROWS, self.row_limit or BATCH_ROWS),
+                accept_encoding=self.options.compression.content_encoding,
+            ),
+            validate=self.options.validate,
+            max_workers=self.options.max_workers,
+            ordered=self.options.preserve_order,
+            meter=meter,
+        )
+        shown = followed(
+            batches,
+            meter,
+            self.options.progress,
+            label=f"reading {self.info.ref.table}",
+            total=session.info.stats.estimated_rows,
+        )
+        exact = None if chosen is None or _speakable(chosen) else frozenset(chosen)
+        return _Opened(self._shaped(shown, schema, exact), schema, session.session_id)
+
+    def _empty(self) -> _Opened:
+        return _Opened(iter(()), self.arrow_schema, None)
+
+    def _chosen_partitions(self) -> tuple[Partition, ...] | None:
+        if not self.selections:
+            return None
+        existing = tuple(info.partition for info in self.connection.list_partitions(self.info.ref))
+        for selection in self.selections:
+            existing = partition_choice.select(selection, self.info.schema, existing)
+        return existing
+
+    def _preview(self, meter: Meter) -> _Opened | None:
+        """The first rows without a session, where the service gives as many as are wanted."""
+        schema = self.info.schema
+        if (
+            self.row_limit is None
+            or self.row_limit > PREVIEW_ROWS
+            or self.condition is not None
+            or self.selections
+            or schema.partition_columns
+            or self.options.timestamp_unit is not None
+            or self.options.datetime_unit is not None
+        ):
+            return None
+        try:
+            batches = self.connection.preview_batches(
+                self.info.ref, schema.all_columns, limit=self.row_limit, meter=meter
+            )
+        except ServiceError:
+            return None  # a session says better what is wrong, if anything is
+        if sum(batch.num_rows for batch in batches) < self.row_limit:
+            return None
+        rows = self._shaped(iter(batches), self.arrow_schema, None)
+        return _Opened(rows, self.arrow_schema, None)
+
+    def _session(self, chosen: tuple[Partition, ...] | None, meter: Meter) -> ReadSession:
+        data, partition = self._needed()
+        wanted: dict[str, Any] = {
+            "columns": data,
+            "partition_columns": partition,
+            "partitions": None
+            if chosen is None or not _speakable(chosen)
+            else tuple(str(each) for each in chosen),
+            "split_by": BySize(self.options.split_bytes) if self.options.split_bytes else BySize(),
+        }
+        arrow = self._arrow()
+        ask = self.connection.read_session
+        try:
+            return ask(self.info.ref, meter=meter, arrow=arrow, **wanted)
+        except ServiceError as refused:
+            # A service that cannot say a stored time in nanoseconds refuses the unit; without a
+            # unit asked for, microseconds hold all times that MaxCompute has.
+            if refused.status != 400 or self.options.timestamp_unit or not self._has_timestamps():  # noqa: PLR2004
+                raise
+            wider = replace(arrow, timestamp_unit=TimeUnit.MICRO)
+            return ask(self.info.ref, meter=meter, arrow=wider, **wanted)
+
+    def _has_timestamps(self) -> bool:
+        data, _ = self._needed()
+        return any(self.info.schema.column(name).type in _TIMESTAMPS for name in data)
+
+    def _needed(self) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+        """The data and partition columns to ask for; on the wire, none of them means all."""
+        schema = self.info.schema
+        everything = [column.name for column in schema.all_columns]
+        wanted = list(self._output(everything))
+        if self.condition is not None:
+            used = row_filters.columns_of(self.condition)
+            lower = None if used is None else {name.lower() for name in used}
+            wanted += [n for n in everything if lower is None or n.lower() in lower]
+        if self.selections:
+            wanted += schema.partition_names
+        order = dict.fromkeys(wanted)
+        data = tuple(name for name in order if name in set(schema.names))
+        partition = tuple(name for name in order if name in set(schema.partition_names))
+        return data or (_narrowest(schema.columns),), partition or None
+
+    def _check_size(self, session: ReadSession) -> None:
+        estimate = session.info.stats.estimated_bytes
+        limit = self.options.max_bytes
+        if limit is not None and estimate is not None and estimate > limit:
+            msg = (
+                f"{self.table} would bring about {estimate:,} bytes; max_bytes={limit:,}. Select "
+                "columns or partitions, read in chunks with chunksize=, or raise the limit"
+            )
+            raise ReadTooLarge(msg)
+
+    def _shaped(
+        self,
+        batches: Iterator[pa.RecordBatch],
+        schema: pa.Schema,
+        exact: frozenset[Partition] | None,
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are wanted out of those that came: filtered, projected, limited."""
+        left = self.row_limit
+        try:
+            for batch in batches:
+                kept = batch if exact is None else _within(batch, exact)
+                if self.condition is not None:
+                    kept = row_filters.apply(self.condition, kept)
+                kept = _project(kept, schema)
+                if left is not None:
+                    kept = kept.slice(0, left)
+                    left -= kept.num_rows
+                if kept.num_rows:
+                    yield kept
+                if left == 0:
+                    return
+        finally:
+            close = getattr(batches, "close", None)
+            if close is not None:
+                close()
+
+
+def _speakable(partitions: tuple[Partition, ...]) -> bool:
+    return all(partition.speakable for partition in partitions)
+
+
+def _within(batch: pa.RecordBatch, partitions: frozenset[Partition]) -> pa.RecordBatch:
+    """The rows of these partitions, for those that no text can name to the service."""
+    names = next(iter(partitions)).names
+    texts = [batch.column(name).cast(pa.string()).to_pylist() for name in names]
+    wanted = {partition.values for partition in partitions}
+    return batch.filter(pa.array([row in wanted for row in zip(*texts, strict=True)]))
+
+
+def _project(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    if batch.schema.names == schema.names:
+        return batch
+    if not schema.names:
+        # A batch without columns still has rows, which only a struct can say.
+        rows = pa.StructArray.from_arrays([pa.nulls(batch.num_rows)], ["row"])
+        return pa.RecordBatch.from_struct_array(rows).select([])
+    return batch.select(schema.names)
+
+
+def _narrowest(columns: tuple[Column, ...]) -> str:
+    widths = {
+        Kind.BOOLEAN: 0,
+        Kind.TINYINT: 1,
+        Kind.SMALLINT: 2,
+        Kind.INT: 3,
+        Kind.FLOAT: 3,
+        Kind.DATE: 3,
+        Kind.BIGINT: 4,
+        Kind.DOUBLE: 4,
+        Kind.DATETIME: 4,
+    }
+
+    def width(column: Column) -> int:
+        kind = column.type.kind if isinstance(column.type, PrimitiveType) else None
+        return 9 if kind is None else widths.get(kind, 8)
+
+    return min(columns, key=width).name

@@ -1,0 +1,100 @@
+"""Definitions as SQL text; every name and value is quoted here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from odps_frames.model.schema import Column, TableSchema
+    from odps_frames.model.table import Partition, TableRef
+
+__all__ = [
+    "add_columns",
+    "add_partition",
+    "create_table",
+    "drop_partition",
+    "drop_table",
+    "quote_name",
+    "quote_text",
+    "truncate",
+]
+
+
+def quote_name(name: str) -> str:
+    """Put a name in back-quotes; one inside is doubled."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def quote_text(text: str) -> str:
+    r"""Put text in quotes; quotes and backslashes inside are escaped with a backslash."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def create_table(
+    table: TableRef,
+    schema: TableSchema,
+    *,
+    comment: str | None = None,
+    lifecycle: int | None = None,
+    properties: Mapping[str, str] | None = None,
+    if_not_exists: bool = False,
+) -> str:
+    """Write ``CREATE TABLE``; ``lifecycle`` is in days."""
+    maybe = "IF NOT EXISTS " if if_not_exists else ""
+    parts = [
+        f"CREATE TABLE {maybe}{table.quoted()} (\n{_columns(schema.columns)}\n)",
+    ]
+    if comment:
+        parts.append(f"COMMENT {quote_text(comment)}")
+    if schema.partition_columns:
+        parts.append(f"PARTITIONED BY (\n{_columns(schema.partition_columns)}\n)")
+    if properties:
+        pairs = ", ".join(f"{quote_text(k)}={quote_text(v)}" for k, v in properties.items())
+        parts.append(f"TBLPROPERTIES ({pairs})")
+    if lifecycle is not None:
+        parts.append(f"LIFECYCLE {int(lifecycle)}")
+    return "\n".join(parts)
+
+
+def drop_table(table: TableRef, *, if_exists: bool = False) -> str:
+    """Write ``DROP TABLE``."""
+    return f"DROP TABLE {'IF EXISTS ' if if_exists else ''}{table.quoted()}"
+
+
+def add_columns(table: TableRef, columns: tuple[Column, ...]) -> str:
+    """Write ``ALTER TABLE … ADD COLUMNS``."""
+    return f"ALTER TABLE {table.quoted()} ADD COLUMNS (\n{_columns(columns)}\n)"
+
+
+def add_partition(table: TableRef, partition: Partition, *, if_not_exists: bool = False) -> str:
+    """Write ``ALTER TABLE … ADD PARTITION``."""
+    maybe = "IF NOT EXISTS " if if_not_exists else ""
+    return f"ALTER TABLE {table.quoted()} ADD {maybe}PARTITION ({_spec(partition)})"
+
+
+def drop_partition(table: TableRef, partition: Partition, *, if_exists: bool = False) -> str:
+    """Write ``ALTER TABLE … DROP PARTITION``."""
+    maybe = "IF EXISTS " if if_exists else ""
+    return f"ALTER TABLE {table.quoted()} DROP {maybe}PARTITION ({_spec(partition)})"
+
+
+def truncate(table: TableRef, partition: Partition | None = None) -> str:
+    """Write ``TRUNCATE TABLE``, of one partition where one is given."""
+    where = f" PARTITION ({_spec(partition)})" if partition else ""
+    return f"TRUNCATE TABLE {table.quoted()}{where}"
+
+
+def _columns(columns: tuple[Column, ...]) -> str:
+    return ",\n".join("  " + _column(column) for column in columns)
+
+
+def _column(column: Column) -> str:
+    nullable = "" if column.nullable else " NOT NULL"
+    comment = f" COMMENT {quote_text(column.comment)}" if column.comment else ""
+    return f"{quote_name(column.name)} {column.type}{nullable}{comment}"
+
+
+def _spec(partition: Partition) -> str:
+    return ", ".join(f"{quote_name(n)}={quote_text(v)}" for n, v in partition.items)
