@@ -20,7 +20,7 @@ __all__ = ["Misfit", "attempt", "blame", "require", "show"]
 _LONGEST = 80
 
 
-class Misfit(Exception):  # noqa: N818  never leaves this package; blame() makes it a CastError
+class Misfit(Exception):
     """The value at ``position`` of the array at hand cannot become what it should.
 
     Whoever took that array out of another one moves ``position`` to where the value came from.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from odps_frames.convert.untyped import AnyArray, AnyType, Convert
 
-__all__ = ["is_list", "rebuild_list", "rebuild_map", "rebuild_struct"]
+__all__ = ["is_list", "is_nested", "rebuild_list", "rebuild_map", "rebuild_struct"]
 
 
 def is_list(type_: AnyType) -> bool:
@@ -27,6 +27,11 @@ def is_list(type_: AnyType) -> bool:
         or pa.types.is_list_view(type_)
         or pa.types.is_large_list_view(type_)
     )
+
+
+def is_nested(type_: AnyType) -> bool:
+    """Tell whether a type is a list, a map or a struct."""
+    return is_list(type_) or pa.types.is_map(type_) or pa.types.is_struct(type_)
 
 
 def rebuild_list(array: AnyArray, convert: Convert, type_: AnyType) -> AnyArray:
