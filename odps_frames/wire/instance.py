@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from odps_frames.model.table import InstanceRef
@@ -16,10 +14,18 @@ from odps_frames.wire.job_document import Statement, decode_job, encode_job
 from odps_frames.wire.reply import decode_error
 from odps_frames.wire.rest_path import get, instance_path, project_path
 from odps_frames.wire.sql_error import sql_error
-from odps_frames.wire.xml import Element, element
+from odps_frames.wire.task_result import (
+    TaskResult,
+    TaskStatus,
+    decode_result_reply,
+    encode_result_reply,
+    results_document,
+    task_status,
+    tasks_of,
+)
+from odps_frames.wire.xml import element
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from odps_frames.wire.reply import Reply
@@ -56,8 +62,6 @@ __all__ = [
     "sql_error",
 ]
 
-S = TypeVar("S", bound=StrEnum)
-
 
 class InstanceStatus(StrEnum):
     """Whether an instance still runs; the value is its name on the wire."""
@@ -67,16 +71,7 @@ class InstanceStatus(StrEnum):
     TERMINATED = "Terminated"
 
 
-class TaskStatus(StrEnum):
-    """Where a task stands; the value is its name on the wire."""
-
-    WAITING = "Waiting"
-    RUNNING = "Running"
-    SUCCESS = "Success"
-    FAILED = "Failed"
-    SUSPENDED = "Suspended"
-    CANCELLED = "Cancelled"
-    UNKNOWN = "Unknown"
+_STATUSES = {status.lower(): status for status in InstanceStatus}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +81,6 @@ class TaskInfo:
     name: str
     status: TaskStatus
     type: str = "SQL"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskResult:
-    """What a task gave: ``text`` is CSV or, for definitions and failures, plain text."""
-
-    name: str
-    text: str
-    format: str = "text"
-    status: TaskStatus = TaskStatus.SUCCESS
-    descriptor: Mapping[str, object] | None = None
-    """Types of the CSV's columns, as the service writes them (protocol.md §17.7)."""
 
 
 def encode_submit(project: str, statement: Statement) -> Request:
@@ -143,7 +126,7 @@ def encode_submitted(
     fields = {"Location": location}
     if results is not None:
         return rest_answer.xml_answer(
-            _results(results), status=201, headers=fields, request_id=request_id
+            results_document(results), status=201, headers=fields, request_id=request_id
         )
     return Response.of(b"", status=201, headers={names.REQUEST_ID: request_id, **fields})
 
@@ -223,7 +206,7 @@ def encode_status_reply(
 def decode_status_reply(response: Response) -> Reply[InstanceStatus]:
     """Read whether an instance still runs."""
     text = rest_answer.read_xml(response, "Instance").text_of("Status")
-    status = _parse(InstanceStatus, text)
+    status = _STATUSES.get((text or "").lower())
     if status is None:
         raise rest_answer.broken(
             response, f"status {text!r} of an instance; expected Running, Suspended or Terminated"
@@ -231,7 +214,7 @@ def decode_status_reply(response: Response) -> Reply[InstanceStatus]:
     return rest_answer.reply_of(status, response)
 
 
-def encode_tasks_reply(  # noqa: PLR0913  as encode_status_reply, with the tasks
+def encode_tasks_reply(
     status: InstanceStatus,
     tasks: tuple[TaskInfo, ...],
     *,
@@ -262,24 +245,9 @@ def decode_tasks_reply(response: Response) -> Reply[tuple[TaskInfo, ...]]:
     """Read how the tasks of an instance stand."""
     root = rest_answer.read_xml(response, "Instance")
     found = tuple(
-        TaskInfo(task.text_of("Name") or "", _task_status(task), task.attributes.get("Type", "SQL"))
-        for task in _tasks(root)
+        TaskInfo(task.text_of("Name") or "", task_status(task), task.attributes.get("Type", "SQL"))
+        for task in tasks_of(root)
     )
-    return rest_answer.reply_of(found, response)
-
-
-def encode_result_reply(results: tuple[TaskResult, ...], *, request_id: str = "") -> Response:
-    """Answer what the tasks of an instance gave."""
-    return rest_answer.xml_answer(_results(results), request_id=request_id)
-
-
-def decode_result_reply(response: Response) -> Reply[tuple[TaskResult, ...]]:
-    """Read what the tasks of an instance gave."""
-    root = rest_answer.read_xml(response, "Instance")
-    try:
-        found = tuple(map(_read_result, _tasks(root)))
-    except ValueError as error:
-        raise rest_answer.broken(response, f"the result of an instance: {error}") from None
     return rest_answer.reply_of(found, response)
 
 
@@ -333,61 +301,6 @@ def encode_summary_reply(*, request_id: str = "") -> Response:
 def encode_detail_reply(*, request_id: str = "") -> Response:
     """Answer with the detail of a task, of which nothing is known here."""
     return rest_answer.json_answer({"Instance": {}}, request_id=request_id)
-
-
-def _results(results: tuple[TaskResult, ...]) -> Element:
-    return element("Instance", element("Tasks", *map(_write_result, results)))
-
-
-def _write_result(result: TaskResult) -> Element:
-    text = base64.b64encode(result.text.encode()).decode()
-    descriptor = (
-        element("ResultDescriptor", json.dumps(dict(result.descriptor)), cdata=True)
-        if result.descriptor is not None
-        else None
-    )
-    return element(
-        "Task",
-        element("Name", result.name),
-        element(
-            "Result",
-            text,
-            # Texts of statements hold any character; XML does not.
-            attributes={"Transform": "Base64", "Format": result.format},
-            cdata=True,
-        ),
-        descriptor,
-        element("Status", result.status.value),
-        attributes={"Type": "SQL"},
-    )
-
-
-def _read_result(task: Element) -> TaskResult:
-    node = task.find("Result") or element("Result")
-    text = node.text
-    if node.attributes.get("Transform") == "Base64":
-        text = base64.b64decode("".join(text.split()), validate=True).decode()
-    descriptor = task.text_of("ResultDescriptor")
-    return TaskResult(
-        name=task.text_of("Name") or "",
-        text=text,
-        format=node.attributes.get("Format", "text"),
-        status=_task_status(task),
-        descriptor=json.loads(descriptor) if descriptor else None,
-    )
-
-
-def _tasks(root: Element) -> tuple[Element, ...]:
-    tasks = root.find("Tasks")
-    return tuple(tasks.all("Task")) if tasks else ()
-
-
-def _task_status(task: Element) -> TaskStatus:
-    return _parse(TaskStatus, task.text_of("Status")) or TaskStatus.UNKNOWN
-
-
-def _parse(kind: type[S], text: str | None) -> S | None:
-    return next((member for member in kind if member.lower() == (text or "").lower()), None)
 
 
 def _instance_headers(
