@@ -105,7 +105,7 @@ def _from_command(command: str) -> tuple[Credentials, datetime | None]:
             timeout=COMMAND_SECONDS,
             text=True,
         )
-        document: dict[str, Any] = json.loads(done.stdout)
+        document = _object(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         # The output may hold secrets, so it is not quoted, and neither is the cause.
         msg = f"credential_process failed ({type(error).__name__}); it is to print JSON"
@@ -126,6 +126,13 @@ def _from_command(command: str) -> tuple[Credentials, datetime | None]:
     return AccessKey(
         access_id, secret, value("security_token", "SecurityToken", "sts_token")
     ), until
+
+
+def _object(text: str) -> dict[str, Any]:
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError  # noqa: TRY004  like text that is no JSON at all
+    return document
 
 
 def _from_default_chain() -> tuple[Credentials, datetime | None] | None:
