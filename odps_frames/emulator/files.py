@@ -11,8 +11,7 @@ import os
 import secrets
 import threading
 from collections import Counter
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -20,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["Files", "Kept"]
+__all__ = ["Files", "Hold", "Kept"]
 
 SUFFIX = ".arrow"
 UNFINISHED = ".part"
+
+T = TypeVar("T")
 
 Kept: TypeAlias = pa.RecordBatch
 """A batch as files hold it: columns by their field, times as kept."""
@@ -36,7 +37,7 @@ class Files:
         self._folder = folder
         folder.mkdir(exist_ok=True)
         self._guard = threading.Lock()
-        self._pins: Counter[str] = Counter()
+        self._holds: Counter[str] = Counter()
         self._doomed: set[str] = set()
 
     def create(self, schema: pa.Schema) -> tuple[str, pa.RecordBatchFileWriter]:
@@ -65,30 +66,32 @@ class Files:
         """Map a file; its batches are parts of the map and cost no memory of their own."""
         return pa.ipc.open_file(pa.memory_map(str(self._folder / name)))
 
-    @contextmanager
-    def pinned(self, find: Callable[[], Iterable[str]]) -> Iterator[None]:
-        """Keep the files that ``find`` names until the block ends, whoever deletes them.
+    def hold(self, find: Callable[[], tuple[Iterable[str], T]]) -> tuple[Hold, T]:
+        """Keep the files that ``find`` names from deletion; return what else it found.
 
-        What ``find`` reads in the catalog, and the pins, are one step for whoever deletes.
+        What ``find`` reads in the catalog, and holding the files, are one step for whoever
+        deletes.
         """
         with self._guard:
-            names = list(find())
-            self._pins.update(names)
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._pins.subtract(names)
-                free = {name for name in names if not self._pins[name]}
-                self._pins = +self._pins
-                self._remove(self._doomed & free)
-                self._doomed -= free
+            names, found = find()
+            held = list(names)
+            self._holds.update(held)
+        return Hold(self, held), found
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """Give up holding files; those that were to be deleted meanwhile are."""
+        with self._guard:
+            self._holds.subtract(names)
+            self._holds = +self._holds
+            free = {name for name in self._doomed if not self._holds[name]}
+            self._remove(free)
+            self._doomed -= free
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete files, those that are being read as soon as nobody reads them."""
         with self._guard:
             doomed = set(names)
-            held = {name for name in doomed if self._pins[name]}
+            held = {name for name in doomed if self._holds[name]}
             self._doomed |= held
             self._remove(doomed - held)
 
@@ -105,6 +108,30 @@ class Files:
                 (self._folder / name).unlink(missing_ok=True)
             except PermissionError:  # mapped, on systems that mind; the next start sweeps it
                 continue
+
+
+class Hold:
+    """Files that stay until it is released, which happens at the latest when it is dropped."""
+
+    def __init__(self, files: Files, names: list[str]) -> None:
+        self._files = files
+        self._names = names
+
+    def over(self, rows: Iterator[T]) -> Iterator[T]:
+        """Yield the rows and let go of the files."""
+        try:
+            yield from rows
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let go of the files; doing it twice does nothing."""
+        names, self._names = self._names, []
+        if names:
+            self._files.let_go(names)
+
+    def __del__(self) -> None:
+        self.release()
 
 
 def _to_disk(path: Path, flags: int) -> None:

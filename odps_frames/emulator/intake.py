@@ -131,7 +131,7 @@ class Intake:
     def _keep_column(self, array: AnyArray, stored: StoredColumn) -> AnyArray:
         column = stored.column
         try:
-            with blame(column.name, f"{array.type} as {column.type}", self.n_rows):
+            with blame(column.name, array.type, str(column.type), self.n_rows):
                 kept = self._keeper.keep(array, column.type, stored.field)
         except CastError as error:
             raise invalid(str(error)) from None

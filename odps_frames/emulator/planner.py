@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Extent", "Piece", "Pieces", "cut_by_count", "cut_by_size", "rows_in", "window"]
+__all__ = ["Extent", "Piece", "Pieces", "cut_by_count", "cut_by_size", "rows_in", "whole", "window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +92,28 @@ def cut_by_count(
     There are more where splits may not cross partitions or hold so many files.
     """
     total = sum(extent.n_rows for extent in extents)
-    bounds = [total * number // n_splits for number in range(n_splits + 1)]
-    pieces = whole(extents)
-    cuts = [
-        window(pieces, start, end - start)
-        for start, end in zip(bounds, bounds[1:], strict=False)
-        if end > start
-    ]
+    ends = sorted({total * number // n_splits for number in range(1, n_splits + 1)} - {0})
     return tuple(
         part
-        for cut in cuts
+        for cut in _cut_at(whole(extents), ends)
         for part in _parted(cut, extents, cross_partition=cross_partition, max_files=max_files)
     )
+
+
+def _cut_at(pieces: Iterable[Piece], ends: Iterable[int]) -> Iterator[Pieces]:
+    """Yield the pieces up to each of the ends, which are counted in rows and rise."""
+    left = list(reversed(tuple(pieces)))
+    done = 0
+    for end in ends:
+        cut: list[Piece] = []
+        while done < end:
+            piece = left.pop()
+            taken = min(piece.count, end - done)
+            cut.append(Piece(piece.file, piece.start, taken))
+            done += taken
+            if taken < piece.count:
+                left.append(Piece(piece.file, piece.start + taken, piece.count - taken))
+        yield tuple(cut)
 
 
 def _runs(extents: Sequence[Extent], *, cross_partition: bool) -> Iterator[range]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from odps_frames.convert.untyped import AnyArray, AnyType
     from odps_frames.model.types import DataType
 
-__all__ = ["is_time", "keep_instants", "keep_milliseconds", "time_fact", "to_unit"]
+__all__ = ["is_instant", "is_time", "keep_instants", "keep_milliseconds", "time_fact", "to_unit"]
 
 _INSTANTS = (PrimitiveType(Kind.TIMESTAMP), PrimitiveType(Kind.TIMESTAMP_NTZ))
 _DATETIME = PrimitiveType(Kind.DATETIME)
@@ -50,6 +50,11 @@ _NANOS_IN = {TimeUnit.MILLI: 10**6, TimeUnit.MICRO: 10**3, TimeUnit.SECOND: _NAN
 def is_time(type_: DataType) -> bool:
     """Whether values of a type travel in a unit that the reader chooses."""
     return type_ == _DATETIME or type_ in _INSTANTS
+
+
+def is_instant(type_: DataType) -> bool:
+    """Whether a type is TIMESTAMP or TIMESTAMP_NTZ, whose values may be pairs."""
+    return type_ in _INSTANTS
 
 
 def keep_milliseconds(array: AnyArray) -> AnyArray:

@@ -185,7 +185,8 @@ def list_partitions(
     """Yield partitions in the order of their values."""
     beyond, order = ("<", "DESC") if backwards else (">", "ASC")
     rows = connection.execute(
-        "SELECT p.*, count(f.id) AS n_files, total(f.n_rows) AS n_rows, total(f.n_bytes) AS n_bytes "  # noqa: S608  the words above
+        "SELECT p.*, count(f.id) AS n_files, "  # noqa: S608  the words above
+        "total(f.n_rows) AS n_rows, total(f.n_bytes) AS n_bytes "
         "FROM partitions p LEFT JOIN files f "
         "ON f.table_id = p.table_id AND f.spec = p.spec AND f.removed IS NULL "
         f"WHERE p.table_id = ? AND (? = '' OR p.spec {beyond} ?) "

@@ -233,10 +233,10 @@ def staged_files(connection: Connection, stream: KeptStream) -> list[NewFile]:
 
 def drop_staged(connection: Connection, session_id: str, stream: str | None = None) -> list[str]:
     """Forget what a session, or a stream of it, has staged; return the names of the files."""
-    which = ("session = ?", (session_id,))
-    if stream is not None:
-        which = ("session = ? AND stream = ?", (session_id, stream))
-    rows = connection.execute(f"DELETE FROM staged WHERE {which[0]} RETURNING name", which[1])  # noqa: S608  the words above
+    rows = connection.execute(
+        "DELETE FROM staged WHERE session = ? AND (? IS NULL OR stream = ?) RETURNING name",
+        (session_id, stream, stream),
+    )
     return [row["name"] for row in rows.fetchall()]
 
 

@@ -1,0 +1,52 @@
+"""What a commit changes in a table, as part of one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odps_frames.emulator.catalog.contents import add_files, remove_files, touch_partition
+from odps_frames.emulator.catalog.tables import next_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from odps_frames.emulator.catalog.database import Connection
+    from odps_frames.emulator.catalog.tables import Table
+    from odps_frames.emulator.file_writer import NewFile
+    from odps_frames.emulator.specs import Selector, Values
+
+__all__ = ["publish"]
+
+
+def publish(
+    connection: Connection,
+    table: Table,
+    files: Iterable[NewFile],
+    *,
+    static: Selector,
+    overwrite: bool,
+    session: str,
+    now: int,
+) -> None:
+    """Make files part of a table, instead of or beside what is there.
+
+    Overwriting replaces the one partition named in full, the whole of a table without partitions,
+    or else exactly the partitions that the files are in.
+    """
+    added = list(files)
+    named = _named(static)
+    touched = {file.values for file in added} if named is None else {named}
+    operation = "OVERWRITE" if overwrite else "APPEND"
+    version = next_version(connection, table, operation=operation, session=session, now=now)
+    if overwrite:
+        remove_files(connection, table.id, version, sorted(touched))
+    add_files(connection, table.id, version, added)
+    if table.partition_columns:
+        for values in sorted(touched):
+            touch_partition(connection, table.id, values, now)
+
+
+def _named(static: Selector) -> Values | None:
+    """Return the one partition that a session writes, or None where the rows decide."""
+    values = tuple(value for value in static if value is not None)
+    return values if len(values) == len(static) else None

@@ -1,0 +1,183 @@
+"""What a read session brings: the files of one version, the columns, the splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from odps_frames.emulator.catalog.contents import has_partition, visible_files
+from odps_frames.emulator.facts import joined_times
+from odps_frames.emulator.planner import Extent, cut_by_count, cut_by_size, rows_in, whole, window
+from odps_frames.emulator.refusals import invalid, no_partition, unsupported
+from odps_frames.emulator.row_view import RowView, Selection, check_units, select
+from odps_frames.emulator.specs import parse_selector, partition_of
+from odps_frames.model.schema import TableSchema
+from odps_frames.model.splits import ByBucket, ByParallelism, ByRows, BySize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from odps_frames.emulator.catalog.contents import StoredFile
+    from odps_frames.emulator.catalog.database import Connection
+    from odps_frames.emulator.catalog.tables import Table
+    from odps_frames.emulator.planner import Pieces
+    from odps_frames.model.read import ReadSpec
+    from odps_frames.model.splits import Split, SplitBy
+    from odps_frames.model.types import DataType
+
+__all__ = ["ReadPlan", "find_partitions", "make_plan", "view_of"]
+
+MAX_SPLITS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPlan:
+    """Everything that is known of a read session before its first row is read."""
+
+    files: tuple[StoredFile, ...]
+    selection: Selection
+    splits: tuple[Pieces, ...] | None
+    """None where readers choose ranges of rows."""
+    split_mode: str
+    n_rows: int
+    n_bytes: int
+
+    @property
+    def schema(self) -> TableSchema:
+        """The columns chosen, as the wire speaks of them."""
+        return TableSchema(
+            tuple(stored.column for stored in self.selection.data),
+            tuple(column for _, column in self.selection.partitions),
+        )
+
+    def pieces(self, split: Split, skip_rows: int) -> Pieces:
+        """Return the rows of a split: by its index, by its range, by both, or all.
+
+        Raises
+        ------
+        ServiceError
+            When the split is not among those of the session, or its range goes beyond its rows.
+        """
+        found = whole(_extents(self.files, self.selection))
+        if split.index is not None:
+            if self.splits is None:
+                raise invalid("Index is given; the session is read by Offset and Count")
+            if not 0 <= split.index < len(self.splits):
+                raise invalid(f"Index={split.index}; the session has {len(self.splits)} splits")
+            found = self.splits[split.index]
+        if split.rows is not None:
+            end = split.rows.offset + split.rows.count
+            if end > rows_in(found):
+                raise invalid(
+                    f"rows {split.rows.offset} to {end} are wanted; there are {rows_in(found)}"
+                )
+            found = window(found, split.rows.offset, split.rows.count)
+        if not 0 <= skip_rows <= rows_in(found):
+            raise invalid(f"{skip_rows} rows are to be skipped; there are {rows_in(found)}")
+        return window(found, skip_rows)
+
+
+def make_plan(connection: Connection, table: Table, version: int, spec: ReadSpec) -> ReadPlan:
+    """Plan what a session brings.
+
+    Raises
+    ------
+    ServiceError
+        When the request names columns or partitions that are not there, or asks for what this
+        service has not.
+    """
+    _refuse_unsupported(spec)
+    selectors = None
+    if spec.partitions is not None:
+        selectors = [parse_selector(text, table.partition_columns) for text in spec.partitions]
+    files = tuple(visible_files(connection, table.id, version, selectors))
+    selection = select(table, spec.columns, spec.partition_columns)
+    extents = _extents(files, selection)
+    return ReadPlan(
+        files=files,
+        selection=selection,
+        splits=_cut(extents, spec.split_by, spec.max_files_per_split),
+        split_mode=_MODES[type(spec.split_by)],
+        n_rows=sum(extent.n_rows for extent in extents),
+        n_bytes=sum(extent.n_bytes for extent in extents),
+    )
+
+
+def find_partitions(connection: Connection, table: Table, spec: ReadSpec) -> None:
+    """Make sure that every partition that is named in full exists.
+
+    Raises
+    ------
+    NotFound
+        When one does not.
+    """
+    for text in spec.partitions or ():
+        values = tuple(
+            value for value in parse_selector(text, table.partition_columns) if value is not None
+        )
+        full = len(values) == len(table.partition_columns)
+        if full and not has_partition(connection, table.id, values):
+            raise no_partition(table.ref, partition_of(values, table.partition_columns))
+
+
+def view_of(plan: ReadPlan, spec: ReadSpec, as_pair: Callable[[str, DataType], bool]) -> RowView:
+    """Return what makes the plan's rows travel; the units hold every time, or it refuses."""
+    times = joined_times(file.facts for file in plan.files)
+    check_units(plan.selection, times, spec.arrow, as_pair)
+    return RowView(plan.selection, spec.arrow, as_pair)
+
+
+_MODES = {
+    BySize: "Size",
+    ByParallelism: "Parallelism",
+    ByRows: "RowOffset",
+    ByBucket: "Bucket",
+}
+
+
+def _refuse_unsupported(spec: ReadSpec) -> None:
+    if spec.row_filter:
+        raise unsupported(f"FilterPredicate={spec.row_filter!r}")
+    if spec.incremental is not None:
+        raise unsupported("IncrementalRead")
+    if spec.buckets is not None:
+        raise unsupported("RequiredBucketIds")
+    if isinstance(spec.split_by, ByBucket):
+        raise unsupported("SplitMode='Bucket'")
+    if isinstance(spec.split_by, BySize) and spec.split_by.unit != BySize().unit:
+        raise unsupported(f"SplitUnit={spec.split_by.unit!r}")
+
+
+def _extents(files: Sequence[StoredFile], selection: Selection) -> list[Extent]:
+    fields = [stored.field for stored in selection.data]
+    return [
+        Extent(
+            file.n_rows,
+            sum(file.facts.column_bytes.get(field, 0) for field in fields)
+            + file.n_rows * sum(len(file.values[place]) + 4 for place, _ in selection.partitions),
+            file.values,
+        )
+        for file in files
+    ]
+
+
+def _cut(
+    extents: Sequence[Extent], by: SplitBy, max_files: int | None
+) -> tuple[Pieces, ...] | None:
+    match by:
+        case BySize(bytes=n_bytes):
+            if sum(extent.n_bytes for extent in extents) // n_bytes > MAX_SPLITS:
+                raise invalid(
+                    f"splits of {n_bytes} bytes are more than {MAX_SPLITS}; ask for larger"
+                )
+            return cut_by_size(
+                extents, n_bytes, cross_partition=by.cross_partition, max_files=max_files
+            )
+        case ByParallelism(splits=n_splits):
+            if n_splits > MAX_SPLITS:
+                raise invalid(f"{n_splits} splits; expected at most {MAX_SPLITS}")
+            return cut_by_count(
+                extents, n_splits, cross_partition=by.cross_partition, max_files=max_files
+            )
+        case ByRows() | ByBucket():
+            return None

@@ -1,0 +1,193 @@
+"""Kept rows as a reader gets them: the columns asked for, in the form asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from odps_frames.convert.arrow import arrow_type
+from odps_frames.emulator.columns import time_paths, travel_type, wired
+from odps_frames.emulator.facts import TimeFact
+from odps_frames.emulator.refusals import invalid
+from odps_frames.model.types import Kind, PrimitiveType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from odps_frames.convert.untyped import AnyArray, AnyType
+    from odps_frames.emulator.catalog.contents import StoredFile
+    from odps_frames.emulator.catalog.tables import StoredColumn, Table
+    from odps_frames.emulator.files import Files, Kept
+    from odps_frames.emulator.planner import Piece
+    from odps_frames.emulator.specs import Values
+    from odps_frames.model.read import ArrowOptions, TimeUnit
+    from odps_frames.model.schema import Column
+    from odps_frames.model.types import DataType
+
+__all__ = ["RowView", "Selection", "check_units", "select"]
+
+Pairs = "Callable[[str, DataType], bool]"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Data columns and partition columns, each in the order asked for."""
+
+    data: tuple[StoredColumn, ...]
+    partitions: tuple[tuple[int, Column], ...]
+    """With their places among the partition columns of the table."""
+
+
+def select(
+    table: Table, columns: Sequence[str] | None, partition_columns: Sequence[str] | None
+) -> Selection:
+    """Choose columns by name; None chooses all.
+
+    Raises
+    ------
+    ServiceError
+        When a name is unknown or stands twice.
+    """
+    data = {stored.column.name.lower(): stored for stored in table.columns}
+    parts = {
+        column.name.lower(): (place, column) for place, column in enumerate(table.partition_columns)
+    }
+    return Selection(
+        tuple(data[name] for name in _names(columns, data, "data column", table)),
+        tuple(parts[name] for name in _names(partition_columns, parts, "partition column", table)),
+    )
+
+
+def _names(
+    asked: Sequence[str] | None, known: Mapping[str, object], what: str, table: Table
+) -> list[str]:
+    names = list(known) if asked is None else [name.lower() for name in asked]
+    for name in names:
+        if name not in known:
+            raise invalid(
+                f"no {what} {name!r} in table {table.ref}; expected one of: {', '.join(known)}"
+            )
+    if len(set(names)) != len(names):
+        raise invalid(f"a {what} is asked for twice: {', '.join(names)}")
+    return names
+
+
+def check_units(
+    selection: Selection,
+    times: Mapping[str, TimeFact],
+    options: ArrowOptions,
+    as_pair: Callable[[str, DataType], bool],
+) -> None:
+    """Make sure that the units asked for hold every time that is to be read.
+
+    Raises
+    ------
+    ServiceError
+        Naming the first column with a time that its unit cannot hold, and a unit that does.
+    """
+    for stored in selection.data:
+        for path, type_ in time_paths(stored.column.type, stored.field).items():
+            fact = times.get(path, TimeFact())
+            unit, option = _unit_of(type_, options)
+            if as_pair(path, type_) or fact.holds(unit):
+                continue
+            exact = fact.exact
+            advice = f"ask for {exact.value!r}" if exact else "no unit does; leave the column out"
+            raise invalid(
+                f"column {stored.column.name!r} of type {stored.column.type} holds times that "
+                f"{option}={unit.value!r} cannot hold exactly; {advice}"
+            )
+
+
+def _unit_of(type_: DataType, options: ArrowOptions) -> tuple[TimeUnit, str]:
+    if type_ == PrimitiveType(Kind.DATETIME):
+        return options.datetime_unit, "DatetimeUnit"
+    return options.timestamp_unit, "TimestampUnit"
+
+
+class RowView:
+    """Makes kept batches into batches that travel."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        options: ArrowOptions,
+        as_pair: Callable[[str, DataType], bool],
+    ) -> None:
+        self._data = [
+            (stored, travel_type(stored.column.type, stored.field, options, as_pair))
+            for stored in selection.data
+        ]
+        self._parts = [
+            (place, column, arrow_type(column.type, options))
+            for place, column in selection.partitions
+        ]
+        fields: list[tuple[Column, AnyType]] = [
+            *((stored.column, found) for stored, found in self._data),
+            *((column, found) for _, column, found in self._parts),
+        ]
+        self.schema = pa.schema(
+            [pa.field(column.name, found, column.nullable) for column, found in fields]
+        )
+
+    def rows(
+        self, files: Files, stored: Sequence[StoredFile], pieces: Iterable[Piece]
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of some pieces, in batches as large as they are kept.
+
+        Raises
+        ------
+        RuntimeError
+            When a file has fewer rows than the catalog says.
+        """
+        for piece in pieces:
+            file = stored[piece.file]
+            reader = files.open(file.name)
+            sought = piece.count
+            for number, start, count in _overlapping(file.facts.batches, piece):
+                kept = reader.get_batch(number).slice(start, count)
+                sought -= kept.num_rows
+                yield self._travelling(kept, file.values)
+            if sought:
+                msg = f"file {file.name} lacks {sought} rows that the catalog says it has"
+                raise RuntimeError(msg)
+
+    def _travelling(self, kept: Kept, values: Values) -> pa.RecordBatch:
+        n_rows = kept.num_rows
+        held = set(kept.schema.names)
+        arrays: list[AnyArray] = [
+            wired(kept.column(stored.field), stored.column.type, found)
+            if stored.field in held
+            else pa.nulls(n_rows, found)  # the column is younger than the file
+            for stored, found in self._data
+        ]
+        arrays += [
+            pa.repeat(_scalar(values[place], column, found), n_rows)
+            for place, column, found in self._parts
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def _scalar(text: str, column: Column, found: AnyType) -> AnyArray:
+    value: object = text
+    if pa.types.is_integer(found):
+        value = int(text)
+    elif column.type == PrimitiveType(Kind.DATE):
+        value = date.fromisoformat(text)
+    return pa.scalar(value, found)
+
+
+def _overlapping(batches: Sequence[int], piece: Piece) -> Iterator[tuple[int, int, int]]:
+    """Yield number, start and count of the rows of each batch that a piece covers."""
+    first, end = piece.start, piece.start + piece.count
+    position = 0
+    for number, n_rows in enumerate(batches):
+        start, stop = max(first, position), min(end, position + n_rows)
+        if start < stop:
+            yield number, start - position, stop - start
+        position += n_rows
+        if position >= end:
+            return

@@ -1,0 +1,108 @@
+"""A folder of tables: opened by one process, swept when it opens, cleaned while it runs."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from odps_frames.emulator.catalog.database import Database
+from odps_frames.emulator.catalog.lock import FolderLock
+from odps_frames.emulator.files import Files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from odps_frames.emulator.catalog.database import Connection
+
+__all__ = ["Store"]
+
+
+class Store:
+    """The catalog and the files of one folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made where it is missing.
+    clock : callable
+        Tells the time, with a zone.
+    session_seconds : int
+        How long a session lives. After as long again it is forgotten, and until then a read
+        session can be revived.
+
+    Raises
+    ------
+    Conflict
+        When another process has the folder open.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime], session_seconds: int) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self._clock = clock
+        self.session_milliseconds = session_seconds * 1000
+        self._lock = FolderLock(path)
+        try:
+            self.database = Database(path / "catalog.sqlite")
+            self.files = Files(path / "files")
+            self.collect()
+            self.files.sweep(self._known_files())
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def now(self) -> int:
+        """Return the time in milliseconds since 1970."""
+        return int(self._clock().timestamp() * 1000)
+
+    def new_id(self) -> str:
+        """Make an id that nobody can guess and that sorts by time."""
+        return f"{self._clock().astimezone(UTC):%Y%m%d%H%M%S}{secrets.token_hex(8)}"
+
+    def collect(self) -> None:
+        """Forget sessions that are past all use, and delete the files that nobody can need."""
+        now = self.now()
+        with self.database.write() as connection:
+            _forget_sessions(connection, now, now - self.session_milliseconds)
+            doomed = _unneeded_files(connection)
+        self.files.delete(doomed)
+
+    def close(self) -> None:
+        """Give the folder back; what was acknowledged is on the disk already."""
+        self.database.close()
+        self._lock.release()
+
+    def _known_files(self) -> set[str]:
+        with self.database.read() as connection:
+            rows = connection.execute("SELECT name FROM files UNION ALL SELECT name FROM staged")
+            return {row["name"] for row in rows}
+
+
+def _forget_sessions(connection: Connection, now: int, beyond_use: int) -> None:
+    connection.execute("DELETE FROM read_sessions WHERE expires < ?", (beyond_use,))
+    connection.execute(
+        "DELETE FROM streams WHERE session IN (SELECT id FROM write_sessions WHERE expires < ?)",
+        (beyond_use,),
+    )
+    connection.execute("DELETE FROM write_sessions WHERE expires < ?", (beyond_use,))
+    # What an expired session staged can never be committed, so it need not wait as long.
+    connection.execute(
+        "UPDATE write_sessions SET status = 'EXPIRED' WHERE status = 'NORMAL' AND expires <= ?",
+        (now,),
+    )
+
+
+def _unneeded_files(connection: Connection) -> list[str]:
+    staged = connection.execute(
+        "DELETE FROM staged WHERE session NOT IN "
+        "(SELECT w.id FROM write_sessions w JOIN tables t ON t.id = w.table_id "
+        "WHERE w.status = 'NORMAL') RETURNING name"
+    ).fetchall()
+    removed = connection.execute(
+        "DELETE FROM files WHERE table_id NOT IN (SELECT id FROM tables) "
+        "OR (removed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM read_sessions r "
+        "WHERE r.table_id = files.table_id AND files.added <= r.version "
+        "AND files.removed > r.version)) RETURNING name"
+    ).fetchall()
+    return [row["name"] for row in (*staged, *removed)]
