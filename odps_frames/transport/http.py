@@ -148,7 +148,8 @@ class _SocketReader:
             raise ServiceUnavailable(msg)
         try:
             piece = self._answer.raw.read(len(buffer), decode_content=False)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+            # AttributeError is what http.client raises when another thread has closed the body.
             self.close()
             msg = f"{self._request.operation}: the answer broke off: {_reason(error)}"
             raise ServiceUnavailable(msg) from error
@@ -162,8 +163,8 @@ class _SocketReader:
     def close(self) -> None:
         """Give the connection back; one whose body is not read to its end is shut down."""
         if not self._ended:
-            # shutdown wakes a thread that is waiting for bytes of this body.
-            with contextlib.suppress(OSError, ValueError):
+            # shutdown wakes a thread that waits for this body; urllib3 raises when it is over.
+            with contextlib.suppress(OSError, ValueError, RuntimeError):
                 self._answer.raw.shutdown()
         self._ended = True
         self._answer.close()
