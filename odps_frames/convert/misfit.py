@@ -38,8 +38,8 @@ def show(value: AnyArray) -> str:
     if isinstance(value, pa.Scalar):
         try:
             value = value.as_py()
-        except (ValueError, OverflowError):
-            return f"{value.cast(pa.int64()).as_py()} as {value.type}"  # a time of no calendar
+        except (ValueError, OverflowError):  # a time of no calendar that Python knows
+            return f"{getattr(value, 'value', 'a value')} as {value.type}"
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from odps_frames.convert.misfit import Misfit
+from odps_frames.convert.misfit import Misfit, require
 from odps_frames.convert.untyped import pc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from odps_frames.convert.untyped import AnyArray, AnyType, Convert
 
-__all__ = ["is_list", "is_nested", "rebuild_list", "rebuild_map", "rebuild_struct"]
+__all__ = [
+    "entry_types",
+    "is_entries",
+    "is_list",
+    "is_nested",
+    "rebuild_list",
+    "rebuild_map",
+    "rebuild_struct",
+]
 
 
 def is_list(type_: AnyType) -> bool:
@@ -40,21 +48,42 @@ def rebuild_list(array: AnyArray, convert: Convert, type_: AnyType) -> AnyArray:
     Only elements that a list of the array holds are converted: not those outside a slice, nor
     what lies under a NULL.
     """
-    array = _plain(array)
-    with _moved(lambda: pc.list_parent_indices(array)):
+    offsets = _offsets(array)
+    with _moved(offsets):
         elements = convert(array.flatten())
-    return pa.ListArray.from_arrays(_offsets(array), elements, type=type_, mask=_nulls(array))
+    return pa.ListArray.from_arrays(offsets, elements, type=type_, mask=_nulls(array))
+
+
+def is_entries(type_: AnyType) -> bool:
+    """Tell whether a type is a list of {key, value}: what has no maps writes them so."""
+    entry = type_.value_type if is_list(type_) else None
+    return (
+        entry is not None
+        and pa.types.is_struct(entry)
+        and [entry.field(i).name for i in range(entry.num_fields)] == ["key", "value"]
+    )
+
+
+def entry_types(type_: AnyType) -> tuple[AnyType, AnyType]:
+    """Return the types of keys and values of a map, or of a list of {key, value}."""
+    if pa.types.is_map(type_):
+        return type_.key_type, type_.item_type
+    return type_.value_type.field(0).type, type_.value_type.field(1).type
 
 
 def rebuild_map(array: AnyArray, key: Convert, value: Convert, type_: AnyType) -> AnyArray:
-    """Convert the keys and values of a map."""
-    found = array.type
-    entry = pa.struct([pa.field("key", found.key_type), pa.field("value", found.item_type)])
-    entries = array.cast(pa.list_(entry))  # list kernels refuse maps, and two abort (pyarrow 26)
-    keys, values = entries.flatten().flatten()
-    with _moved(lambda: pc.list_parent_indices(entries)):
+    """Convert the keys and values of a map, or of a list of {key, value}, to a map of ``type_``."""
+    entries = array
+    if pa.types.is_map(array.type):
+        names = zip(("key", "value"), entry_types(array.type), strict=True)
+        entry = pa.struct([pa.field(name, member) for name, member in names])
+        entries = array.cast(pa.list_(entry))  # list kernels refuse maps; some abort (pyarrow 26)
+    offsets = _offsets(entries)
+    with _moved(offsets):
+        keys, values = entries.flatten().flatten()
+        require(keys, keys.is_valid(), "a key of a map cannot be NULL")
         keys, values = key(keys), value(values)
-    return pa.MapArray.from_arrays(_offsets(entries), keys, values, type=type_, mask=_nulls(array))
+    return pa.MapArray.from_arrays(offsets, keys, values, type=type_, mask=_nulls(array))
 
 
 def rebuild_struct(
@@ -70,15 +99,6 @@ def rebuild_struct(
     return pa.StructArray.from_arrays(children, fields=fields, mask=_nulls(array))
 
 
-def _plain(array: AnyArray) -> AnyArray:
-    type_ = array.type
-    if pa.types.is_list_view(type_):
-        return array.cast(pa.list_(type_.value_field))
-    if pa.types.is_large_list_view(type_):
-        return array.cast(pa.large_list(type_.value_field))
-    return array
-
-
 def _offsets(array: AnyArray) -> AnyArray:
     """Offsets of the flattened elements, counted from 0 also where the array is a slice."""
     lengths = pc.fill_null(pc.list_value_length(array), 0)
@@ -91,10 +111,11 @@ def _nulls(array: AnyArray) -> AnyArray | None:
 
 
 @contextmanager
-def _moved(parents: Callable[[], AnyArray]) -> Iterator[None]:
+def _moved(offsets: AnyArray) -> Iterator[None]:
     """Move the position of a misfit from the flattened elements to the list that holds it."""
     try:
         yield
     except Misfit as misfit:
-        misfit.position = parents()[misfit.position].as_py()
+        beyond = pc.greater(offsets.slice(1), misfit.position)
+        misfit.position = pc.index(beyond, pa.scalar(value=True)).as_py()
         raise
