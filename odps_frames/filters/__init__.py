@@ -1,1 +1,8 @@
-"""TBD."""
+"""One row condition: read from text, tuples or Arrow expressions; applied here, or said in SQL."""
+
+from odps_frames.filters.condition import Condition, both, columns_of
+from odps_frames.filters.mask import apply, mask
+from odps_frames.filters.parsing import parse
+from odps_frames.filters.printing import to_sql
+
+__all__ = ["Condition", "apply", "both", "columns_of", "mask", "parse", "to_sql"]
