@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odps_frames.model.lifecycle import SessionStatus
+from odps_frames.model.read import ReadSessionInfo, TimeUnit
+from odps_frames.model.schema import TableSchema
+from odps_frames.model.splits import ByParallelism, ByRows, BySize, RowRange, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INFO = ReadSessionInfo(session_id="s", status=SessionStatus.NORMAL, schema=TableSchema(()))
+
+
+@given(total=st.integers(0, 500), step=st.integers(1, 600))
+def test_ranges_cover_every_row_once(total: int, step: int) -> None:
+    splits = replace(INFO, n_rows=total).splits(ByRows(step))
+    covered = [
+        row
+        for split in splits
+        if split.rows is not None
+        for row in range(split.rows.offset, split.rows.offset + split.rows.count)
+    ]
+    assert covered == list(range(total))
+    assert all(split.rows is not None and split.rows.count <= step for split in splits)
+    assert len(splits) == -(-total // step)
+
+
+def test_splits_by_index_are_counted_by_the_service() -> None:
+    info = replace(INFO, n_splits=3, n_rows=7)
+    assert info.splits(BySize()) == (Split("s", 0), Split("s", 1), Split("s", 2))
+    assert replace(INFO, n_splits=0).splits(BySize()) == ()
+
+
+def test_rows_without_a_step_are_one_split() -> None:
+    assert replace(INFO, n_rows=7).splits(BySize()) == (Split("s", rows=RowRange(0, 7)),)
+
+
+def test_an_empty_table_has_no_splits() -> None:
+    assert INFO.splits(ByRows(3)) == replace(INFO, n_rows=0).splits(BySize()) == ()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: BySize(0),
+        lambda: ByRows(-1),
+        lambda: ByParallelism(0),
+        lambda: RowRange(-1, 1),
+        lambda: RowRange(0, 0),
+    ],
+)
+def test_nonsense_cannot_be_made(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"), [("ms", TimeUnit.MILLI), ("nano", TimeUnit.NANO), ("s", TimeUnit.SECOND)]
+)
+def test_units_have_two_names(text: str, unit: TimeUnit) -> None:
+    assert TimeUnit.of(text) is unit
+    assert TimeUnit.of(unit.arrow) is unit
+
+
+def test_other_units_are_refused() -> None:
+    with pytest.raises(ValueError, match="not a unit of time: 'h'"):
+        TimeUnit.of("h")
