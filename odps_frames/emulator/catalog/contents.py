@@ -27,8 +27,11 @@ __all__ = [
     "decode_spec",
     "drop_partition",
     "encode_spec",
+    "find_partition",
+    "has_partition",
     "list_partitions",
     "remove_files",
+    "touch_partition",
     "visible_files",
 ]
 
@@ -175,6 +178,13 @@ def has_partition(connection: Connection, table_id: str, values: Values) -> bool
     return row is not None
 
 
+_PARTITIONS = (
+    "SELECT p.*, count(f.id) AS n_files, total(f.n_rows) AS n_rows, total(f.n_bytes) AS n_bytes "
+    "FROM partitions p LEFT JOIN files f "
+    "ON f.table_id = p.table_id AND f.spec = p.spec AND f.removed IS NULL WHERE p.table_id = ? "
+)
+
+
 def list_partitions(
     connection: Connection,
     table_id: str,
@@ -185,21 +195,28 @@ def list_partitions(
     """Yield partitions in the order of their values."""
     beyond, order = ("<", "DESC") if backwards else (">", "ASC")
     rows = connection.execute(
-        "SELECT p.*, count(f.id) AS n_files, "  # noqa: S608  the words above
-        "total(f.n_rows) AS n_rows, total(f.n_bytes) AS n_bytes "
-        "FROM partitions p LEFT JOIN files f "
-        "ON f.table_id = p.table_id AND f.spec = p.spec AND f.removed IS NULL "
-        f"WHERE p.table_id = ? AND (? = '' OR p.spec {beyond} ?) "
-        f"GROUP BY p.spec ORDER BY p.spec {order}",
+        f"{_PARTITIONS} AND (? = '' OR p.spec {beyond} ?) GROUP BY p.spec ORDER BY p.spec {order}",
         (table_id, after, after),
     )
-    for row in rows:
-        yield KeptPartition(
-            values=decode_spec(row["spec"]),
-            created=row["created"],
-            modified=row["modified"],
-            contents=Contents(int(row["n_rows"]), int(row["n_bytes"]), row["n_files"]),
-        )
+    return map(_decode_partition, rows)
+
+
+def find_partition(connection: Connection, table_id: str, values: Values) -> KeptPartition | None:
+    """Return a partition, or None."""
+    rows = connection.execute(
+        f"{_PARTITIONS} AND p.spec = ? GROUP BY p.spec", (table_id, encode_spec(values))
+    )
+    row = rows.fetchone()
+    return _decode_partition(row) if row else None
+
+
+def _decode_partition(row: sqlite3.Row) -> KeptPartition:
+    return KeptPartition(
+        values=decode_spec(row["spec"]),
+        created=row["created"],
+        modified=row["modified"],
+        contents=Contents(int(row["n_rows"]), int(row["n_bytes"]), row["n_files"]),
+    )
 
 
 def contents(connection: Connection, table_id: str) -> Contents:

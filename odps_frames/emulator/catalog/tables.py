@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
 
 __all__ = [
+    "DEFAULT_SCHEMA",
+    "OWNER",
     "StoredColumn",
     "Table",
     "add_columns",

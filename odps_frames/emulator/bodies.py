@@ -1,0 +1,113 @@
+"""Bodies on their way in and out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odps_frames.emulator.refusals import invalid
+from odps_frames.errors import ServiceError, ServiceUnavailable
+from odps_frames.wire.http import ChunkReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from typing_extensions import Buffer
+
+    from odps_frames.wire.http import Body, Response
+
+__all__ = ["BrokenConnection", "IncomingBody", "OutgoingBody", "pieces_of"]
+
+MAX_DOCUMENT_BYTES = 16 << 20
+"""Larger documents are refused; only rows may be as many as one likes."""
+
+
+class BrokenConnection(ServiceUnavailable):
+    """The connection ends before the answer does; whoever holds the socket has to see to it."""
+
+    def __init__(self, message: str = "", *, reset: bool = False) -> None:
+        super().__init__(message)
+        self.reset = reset
+        """Whether it ends with a reset and not with a mere close."""
+
+
+class IncomingBody:
+    """The body of a request, counted; a failure of its source is told from faults of ours."""
+
+    def __init__(self, body: Body) -> None:
+        self.n_bytes = 0
+        self.failure: BaseException | None = None
+        self._reader = ChunkReader(self._pieces(body))
+
+    def _pieces(self, body: Body) -> Iterator[Buffer]:
+        if body is None:
+            return
+        try:
+            for piece in [body] if isinstance(body, bytes) else body():
+                self.n_bytes += memoryview(piece).nbytes
+                yield piece
+        except GeneratorExit:
+            raise
+        except BaseException as failure:
+            self.failure = failure
+            raise
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Copy what is there."""
+        return self._reader.readinto(buffer)
+
+    def close(self) -> None:
+        """Drop what is left."""
+        self._reader.close()
+
+    def document(self) -> bytes:
+        """Return the whole body.
+
+        Raises
+        ------
+        ServiceError
+            When it is too large for a document.
+        """
+        found = bytearray()
+        window = memoryview(bytearray(1 << 16))
+        while got := self.readinto(window):
+            found += window[:got]
+            if len(found) > MAX_DOCUMENT_BYTES:
+                raise invalid(f"the body is larger than {MAX_DOCUMENT_BYTES} bytes")
+        return bytes(found)
+
+
+class OutgoingBody(ChunkReader):
+    """The body of an answer; ``pieces`` are for those who can send them without a copy.
+
+    Raises
+    ------
+    ServiceUnavailable
+        When the service fails in the middle of its answer.
+    """
+
+    def __init__(self, pieces: Iterable[Buffer]) -> None:
+        self.pieces = _guarded(pieces)
+        super().__init__(self.pieces)
+
+
+def _guarded(pieces: Iterable[Buffer]) -> Iterator[Buffer]:
+    try:
+        yield from pieces
+    except ServiceError:
+        raise
+    except Exception as error:
+        msg = f"the service failed in the middle of its answer: {error!r}"
+        raise BrokenConnection(msg) from error
+
+
+def pieces_of(response: Response) -> Iterator[Buffer]:
+    """Return the body of an answer in pieces, as far as possible without a copy."""
+    if isinstance(response.body, OutgoingBody):
+        return response.body.pieces
+    return _read_pieces(response)
+
+
+def _read_pieces(response: Response) -> Iterator[Buffer]:
+    window = memoryview(bytearray(1 << 18))
+    while got := response.body.readinto(window):
+        yield bytes(window[:got])

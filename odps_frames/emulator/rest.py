@@ -1,0 +1,248 @@
+"""The REST site: projects, tables, partitions and instances, as XML (protocol.md §17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from odps_frames.emulator.catalog import contents, tables
+from odps_frames.emulator.refusals import no_partition, no_schema
+from odps_frames.emulator.specs import chosen, parse_partition, parse_selector, partition_of
+from odps_frames.model.catalog import (
+    Page,
+    PartitionInfo,
+    ProjectInfo,
+    SchemaEntry,
+    TableEntry,
+    TableInfo,
+)
+from odps_frames.wire import catalog, instance, rest
+
+if TYPE_CHECKING:
+    from odps_frames.emulator.catalog.contents import KeptPartition
+    from odps_frames.emulator.catalog.tables import Table
+    from odps_frames.emulator.instances import Instance, Instances
+    from odps_frames.emulator.store import Store
+    from odps_frames.wire.http import Request, Response
+
+__all__ = ["RestSite"]
+
+OfInstance: TypeAlias = (
+    rest.GetInstance
+    | rest.GetTaskStatus
+    | rest.GetResult
+    | rest.GetSource
+    | rest.GetProgress
+    | rest.GetSummary
+    | rest.GetDetail
+    | rest.StopInstance
+)
+
+PAGE_ITEMS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestSite:
+    """Answers the calls of the REST API."""
+
+    store: Store
+    instances: Instances
+    finish_at_once: bool = False
+    """Answer a statement with its result, so that nobody has to ask for it."""
+
+    def answer(  # noqa: PLR0911  one line a resource
+        self, call: rest.RestCall, request: Request, request_id: str
+    ) -> Response:
+        """Answer a call; the request tells under which address the service was reached.
+
+        Raises
+        ------
+        ServiceError
+            When the service refuses.
+        """
+        host = request.headers.get("Host", "localhost")
+        match call:
+            case rest.GetTenant():
+                parameters = {"odps.namespace.schema": "false"}
+                return catalog.encode_tenant(parameters, request_id=request_id)
+            case rest.GetLogviewHost() | rest.GetWebconsoleHost():
+                return catalog.encode_host(f"http://{host}", request_id=request_id)
+            case rest.DiscoverEndpoint(project=project):
+                self._need_project(project)
+                return catalog.encode_endpoint(host, request_id=request_id)
+            case rest.PutLogs():
+                return instance.encode_stopped(request_id=request_id)
+            case rest.GetProject(project=project):
+                return catalog.encode_project(self._project(project), request_id=request_id)
+            case rest.ListSchemas() | rest.GetSchema():
+                return self._schemas(call, request_id)
+            case rest.ListTables() | rest.GetTable():
+                return self._tables(call, request_id)
+            case rest.ListPartitions() | rest.GetPartition():
+                return self._partitions(call, request, request_id)
+            case rest.SubmitInstance():
+                return self._submit(call, host, request_id)
+            case _:
+                return self._instance(call, request_id)
+
+    def _submit(self, call: rest.SubmitInstance, host: str, request_id: str) -> Response:
+        done = self.instances.submit(call.project, call.statement)
+        return instance.encode_submitted(
+            call.project,
+            done.id,
+            base_url=f"http://{host}/api",
+            request_id=request_id,
+            results=(_result(done),) if self.finish_at_once else None,
+        )
+
+    def _need_project(self, project: str, schema: str | None = None) -> None:
+        with self.store.database.read() as connection:
+            tables.need_project(connection, project, schema)
+
+    def _project(self, name: str) -> ProjectInfo:
+        self._need_project(name)
+        with self.store.database.read() as connection:
+            (created,) = connection.execute(
+                "SELECT created FROM projects WHERE name = ?", (name.lower(),)
+            ).fetchone()
+        return ProjectInfo(
+            name=name.lower(),
+            owner=tables.OWNER,
+            created_at=_time(created),
+            modified_at=_time(created),
+            region="local",
+        )
+
+    def _schemas(self, call: rest.ListSchemas | rest.GetSchema, request_id: str) -> Response:
+        self._need_project(call.project)
+        entry = SchemaEntry(name=tables.DEFAULT_SCHEMA, owner=tables.OWNER)
+        if isinstance(call, rest.ListSchemas):
+            return catalog.encode_schemas(Page((entry,)), request_id=request_id)
+        if call.schema.lower() != tables.DEFAULT_SCHEMA:
+            raise no_schema(call.project, call.schema)
+        return catalog.encode_schema(entry, request_id=request_id)
+
+    def _tables(self, call: rest.ListTables | rest.GetTable, request_id: str) -> Response:
+        if isinstance(call, rest.ListTables):
+            return catalog.encode_tables(self._table_page(call), request_id=request_id)
+        with self.store.database.read() as connection:
+            table = tables.need_table(connection, call.table)
+            found = contents.contents(connection, table.id)
+        info = TableInfo(
+            ref=table.ref,
+            schema=table.schema,
+            table_id=table.id,
+            comment=table.comment,
+            owner=table.owner,
+            created_at=_time(table.created),
+            modified_at=_time(table.modified),
+            ddl_at=_time(table.defined),
+            lifecycle=table.lifecycle,
+            n_bytes=found.n_bytes,
+            n_rows=found.n_rows,
+            properties=table.properties,
+            schema_version=str(table.schema_version),
+            data_version=table.version,
+            n_files=found.n_files,
+        )
+        return catalog.encode_table(info, extended=call.extended, request_id=request_id)
+
+    def _table_page(self, call: rest.ListTables) -> Page[TableEntry]:
+        with self.store.database.read() as connection:
+            tables.need_project(connection, call.project, call.schema)
+            found = tables.list_tables(
+                connection,
+                call.project,
+                prefix=call.prefix or "",
+                after=call.marker or "",
+                limit=PAGE_ITEMS + 1,
+            )
+        page = found[:PAGE_ITEMS]
+        if call.type not in (None, "MANAGED_TABLE") or call.owner not in (None, tables.OWNER):
+            return Page(())
+        entries = tuple(TableEntry(name=table.ref.table, owner=table.owner) for table in page)
+        return Page(entries, page[-1].ref.table if len(found) > PAGE_ITEMS else None)
+
+    def _partitions(
+        self, call: rest.ListPartitions | rest.GetPartition, request: Request, request_id: str
+    ) -> Response:
+        # The text is read anew, now that the partition columns are known.
+        spec = request.parameter("partition") or ""
+        with self.store.database.read() as connection:
+            table = tables.need_table(connection, call.table)
+            if isinstance(call, rest.ListPartitions):
+                selector = parse_selector(spec, table.partition_columns)
+                found = contents.list_partitions(
+                    connection, table.id, after=call.marker or "", backwards=call.reverse
+                )
+                matching = (one for one in found if chosen(one.values, [selector]))
+                page = list(islice(matching, PAGE_ITEMS + 1))
+                return catalog.encode_partitions(
+                    _partition_page(table, page), request_id=request_id
+                )
+            values = parse_partition(spec, table.partition_columns)
+            partition = contents.find_partition(connection, table.id, values)
+        if partition is None:
+            raise no_partition(table.ref, partition_of(values, table.partition_columns))
+        return catalog.encode_partition(_partition_info(table, partition), request_id=request_id)
+
+    def _instance(self, call: OfInstance, request_id: str) -> Response:
+        done = self.instances.get(call.instance)
+        ended = instance.InstanceStatus.TERMINATED
+        match call:
+            case rest.GetInstance():
+                return instance.encode_status_reply(
+                    ended,
+                    owner=tables.OWNER,
+                    started_at=done.started_at,
+                    ended_at=done.ended_at,
+                    request_id=request_id,
+                )
+            case rest.GetTaskStatus():
+                return instance.encode_tasks_reply(
+                    ended,
+                    (instance.TaskInfo(done.statement.name, done.status),),
+                    owner=tables.OWNER,
+                    started_at=done.started_at,
+                    ended_at=done.ended_at,
+                    request_id=request_id,
+                )
+            case rest.GetResult():
+                return instance.encode_result_reply((_result(done),), request_id=request_id)
+            case rest.GetSource():
+                return instance.encode_source_reply(done.statement, request_id=request_id)
+            case rest.GetProgress():
+                return instance.encode_progress_reply(100, request_id=request_id)
+            case rest.GetSummary():
+                return instance.encode_summary_reply(request_id=request_id)
+            case rest.GetDetail():
+                return instance.encode_detail_reply(request_id=request_id)
+            case rest.StopInstance():  # it ended when it was handed in
+                return instance.encode_stopped(request_id=request_id)
+
+
+def _partition_page(table: Table, found: list[KeptPartition]) -> Page[PartitionInfo]:
+    page = found[:PAGE_ITEMS]
+    marker = contents.encode_spec(page[-1].values) if len(found) > PAGE_ITEMS else None
+    return Page(tuple(_partition_info(table, partition) for partition in page), marker)
+
+
+def _partition_info(table: Table, partition: KeptPartition) -> PartitionInfo:
+    return PartitionInfo(
+        partition=partition_of(partition.values, table.partition_columns),
+        created_at=_time(partition.created),
+        modified_at=_time(partition.modified),
+        ddl_at=_time(partition.created),
+        n_bytes=partition.contents.n_bytes,
+        n_rows=partition.contents.n_rows,
+    )
+
+
+def _result(done: Instance) -> instance.TaskResult:
+    return instance.TaskResult(name=done.statement.name, text=done.result, status=done.status)
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

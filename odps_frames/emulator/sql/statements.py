@@ -1,0 +1,96 @@
+"""The statements that this service carries out, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from odps_frames.emulator.sql.tokens import Token
+    from odps_frames.model.schema import Column
+
+__all__ = [
+    "AddColumns",
+    "AddPartitions",
+    "CreateTable",
+    "DropPartitions",
+    "DropTable",
+    "Spec",
+    "Statement",
+    "TableName",
+    "TruncateTable",
+]
+
+Spec: TypeAlias = tuple[tuple[str, str], ...]
+"""A partition as a statement names it: columns with values as texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A name of up to three parts, and where it stands."""
+
+    parts: tuple[str, ...]
+    token: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTable:
+    """CREATE TABLE."""
+
+    name: TableName
+    columns: tuple[Column, ...]
+    partition_columns: tuple[Column, ...] = ()
+    if_not_exists: bool = False
+    comment: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    lifecycle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropTable:
+    """DROP TABLE."""
+
+    name: TableName
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddPartitions:
+    """ALTER TABLE ADD PARTITION."""
+
+    name: TableName
+    specs: tuple[Spec, ...]
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropPartitions:
+    """ALTER TABLE DROP PARTITION."""
+
+    name: TableName
+    specs: tuple[Spec, ...]
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddColumns:
+    """ALTER TABLE ADD COLUMNS."""
+
+    name: TableName
+    columns: tuple[Column, ...]
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TruncateTable:
+    """TRUNCATE TABLE; ``specs`` is empty where the whole table is meant."""
+
+    name: TableName
+    specs: tuple[Spec, ...] = ()
+
+
+Statement: TypeAlias = (
+    CreateTable | DropTable | AddPartitions | DropPartitions | AddColumns | TruncateTable
+)

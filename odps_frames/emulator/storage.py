@@ -1,0 +1,158 @@
+"""The storage site: actions on tables, as JSON and Arrow streams (protocol.md §4-§8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from odps_frames.emulator.bodies import OutgoingBody
+from odps_frames.emulator.refusals import invalid, unsupported
+from odps_frames.emulator.row_stream import stream_pieces
+from odps_frames.wire import names, read_session, write_session
+from odps_frames.wire.compression import Compression
+from odps_frames.wire.http import Headers, Response
+from odps_frames.wire.names import Action
+
+if TYPE_CHECKING:
+    from odps_frames.emulator.bodies import IncomingBody
+    from odps_frames.emulator.read_sessions import ReadSessions, RowStream
+    from odps_frames.emulator.write_sessions import WriteSessions
+    from odps_frames.wire.http import Request
+
+__all__ = ["StorageSite", "action_of"]
+
+_VERSIONS = ("2", "3")
+_WITHOUT_BODY = frozenset({Action.GET_WRITE_STREAM, Action.GET_INSTANCE_SESSION})
+"""Older clients ask for these with GET (protocol.md §8.4, §10)."""
+
+
+def action_of(request: Request) -> Action:
+    """Read what a request asks for.
+
+    Raises
+    ------
+    ServiceError
+        When it is no action of the Storage API.
+    """
+    version = request.path.removeprefix(names.STORAGE_PATH)
+    if not request.path.startswith(names.STORAGE_PATH):
+        raise unsupported(f"{request.method} {request.path} (the tunnel before the Storage API)")
+    if version not in _VERSIONS:
+        raise unsupported(f"version {version!r} of the Storage API")
+    name = request.parameter(names.ACTION) or ""
+    try:
+        action = Action(name)
+    except ValueError:
+        raise invalid(f"Action={name!r}; the Storage API has no such action") from None
+    if request.method != "POST" and not (request.method == "GET" and action in _WITHOUT_BODY):
+        raise invalid(f"{action.value} by {request.method}; expected POST")
+    return action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSite:
+    """Answers the actions of the Storage API."""
+
+    reads: ReadSessions
+    writes: WriteSessions
+    content_length_answers: bool = False
+    """Say the length of every stream beforehand, for which all of it is held as references."""
+
+    def answer(
+        self,
+        action: Action,
+        request: Request,
+        body: IncomingBody,
+        request_id: str,
+        *,
+        end_mark: bool = True,
+    ) -> Response:
+        """Answer an action; ``body`` is read here where rows come in.
+
+        Raises
+        ------
+        ServiceError
+            When the service refuses.
+        """
+        match action:
+            case Action.CREATE_READ_SESSION | Action.GET_READ_SESSION:
+                return self._read_session(action, request, request_id)
+            case Action.READ:
+                call = read_session.decode_read(request)
+                encoding = Compression.of_encoding(call.options.accept_encoding)
+                return self._rows(self.reads.read(call), encoding, request_id, end_mark=end_mark)
+            case Action.PREVIEW:
+                rows = self.reads.preview(read_session.decode_preview(request))
+                return self._rows(rows, Compression.NONE, request_id, end_mark=end_mark)
+            case Action.WRITE:
+                receipt = self.writes.write(write_session.decode_write(request), body)
+                return write_session.encode_receipt(
+                    receipt.value, request_id=request_id, route_token=receipt.token
+                )
+            case (
+                Action.CREATE_WRITE_SESSION
+                | Action.GET_WRITE_SESSION
+                | Action.GET_WRITE_SCHEMA
+                | Action.COMMIT_WRITE_SESSION
+                | Action.ABORT_WRITE_SESSION
+            ):
+                return self._write_session(action, request, request_id)
+            case Action.CREATE_WRITE_STREAM | Action.GET_WRITE_STREAM | Action.CLOSE_WRITE_STREAM:
+                return self._write_stream(action, request, request_id)
+            case _:
+                raise unsupported(action.value)
+
+    def _read_session(self, action: Action, request: Request, request_id: str) -> Response:
+        if action is Action.CREATE_READ_SESSION:
+            opened = self.reads.create(read_session.decode_create(request))
+        else:
+            opened = self.reads.get(read_session.decode_get(request))
+        return read_session.encode_info(
+            opened.value, request_id=request_id, route_token=opened.token
+        )
+
+    def _write_session(self, action: Action, request: Request, request_id: str) -> Response:
+        if action is Action.ABORT_WRITE_SESSION:
+            done = self.writes.abort(write_session.decode_session_call(request))
+            return write_session.encode_done(request_id=request_id, route_token=done.token)
+        if action is Action.GET_WRITE_SCHEMA:
+            schema = self.writes.schema(write_session.decode_session_call(request))
+            return write_session.encode_schema_reply(
+                schema.value, request_id=request_id, route_token=schema.token
+            )
+        if action is Action.CREATE_WRITE_SESSION:
+            info = self.writes.create(write_session.decode_create(request))
+        elif action is Action.COMMIT_WRITE_SESSION:
+            info = self.writes.commit(write_session.decode_commit(request))
+        else:
+            info = self.writes.get(write_session.decode_session_call(request))
+        return write_session.encode_session(
+            info.value, request_id=request_id, route_token=info.token
+        )
+
+    def _write_stream(self, action: Action, request: Request, request_id: str) -> Response:
+        if action is Action.CLOSE_WRITE_STREAM:
+            done = self.writes.close(write_session.decode_close(request))
+            return write_session.encode_done(request_id=request_id, route_token=done.token)
+        if action is Action.CREATE_WRITE_STREAM:
+            stream = self.writes.open(write_session.decode_open(request))
+        else:
+            stream = self.writes.get_stream(write_session.decode_get_stream(request))
+        return write_session.encode_stream(
+            stream.value, request_id=request_id, route_token=stream.token
+        )
+
+    def _rows(
+        self, rows: RowStream, compression: Compression, request_id: str, *, end_mark: bool
+    ) -> Response:
+        fields = {names.REQUEST_ID: request_id, "Content-Type": names.OCTETS}
+        if rows.token is not None:
+            fields[names.ROUTE_TOKEN] = rows.token
+        if compression.content_encoding is not None:
+            fields["Content-Encoding"] = compression.content_encoding
+        pieces = stream_pieces(rows.schema, rows.batches, compression, end_mark=end_mark)
+        length = None
+        if self.content_length_answers:
+            pieces = iter(held := list(pieces))
+            length = sum(memoryview(piece).nbytes for piece in held)
+        return Response(200, Headers(fields), OutgoingBody(pieces), length)
