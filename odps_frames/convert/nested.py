@@ -20,6 +20,7 @@ __all__ = [
     "is_entries",
     "is_list",
     "is_nested",
+    "moved",
     "rebuild_list",
     "rebuild_map",
     "rebuild_struct",
@@ -49,7 +50,7 @@ def rebuild_list(array: AnyArray, convert: Convert, type_: AnyType) -> AnyArray:
     what lies under a NULL.
     """
     offsets = _offsets(array)
-    with _moved(offsets):
+    with moved(offsets):
         elements = convert(array.flatten())
     return pa.ListArray.from_arrays(offsets, elements, type=type_, mask=_nulls(array))
 
@@ -79,7 +80,7 @@ def rebuild_map(array: AnyArray, key: Convert, value: Convert, type_: AnyType) -
         entry = pa.struct([pa.field(name, member) for name, member in names])
         entries = array.cast(pa.list_(entry))  # list kernels refuse maps; some abort (pyarrow 26)
     offsets = _offsets(entries)
-    with _moved(offsets):
+    with moved(offsets):
         keys, values = entries.flatten().flatten()
         require(keys, keys.is_valid(), "a key of a map cannot be NULL")
         keys, values = key(keys), value(values)
@@ -111,7 +112,7 @@ def _nulls(array: AnyArray) -> AnyArray | None:
 
 
 @contextmanager
-def _moved(offsets: AnyArray) -> Iterator[None]:
+def moved(offsets: AnyArray) -> Iterator[None]:
     """Move the position of a misfit from the flattened elements to the list that holds it."""
     try:
         yield
