@@ -104,8 +104,9 @@ def upload(
 ) -> WriteResult:
     """Write data into a table with one commit; see ``to_odps`` for the contract."""
     started = time.monotonic()
-    reader = arrow_reader(data, index=options.index)
     schema = _existing(connection, ref)
+    known = schema.all_columns if schema else ()
+    reader = arrow_reader(data, index=options.index, columns=known)
     if options.mode in ("error", "ignore") and _occupied(connection, ref, schema, options):
         if options.mode == "ignore":
             return _nothing(ref, started)
