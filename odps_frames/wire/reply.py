@@ -128,6 +128,8 @@ def encode_error(
 ) -> Response:
     """Answer with an error; the REST API speaks XML, the Storage API JSON (protocol.md §16.1)."""
     status, code = customary_answer(error)
+    if error.status is not None and error.status >= 400:  # noqa: PLR2004  where errors begin
+        status = error.status
     said = {
         "Code": error.code or code,
         "Message": error.message,
@@ -145,7 +147,7 @@ def encode_error(
     }
     if error.retry_after is not None:
         fields["Retry-After"] = str(math.ceil(error.retry_after))
-    return Response.of(content, status=error.status or status, headers=fields)
+    return Response.of(content, status=status, headers=fields)
 
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

@@ -148,7 +148,7 @@ def _encode_node(column: WriteColumn) -> dict[str, object]:
     return node
 
 
-def _encode_type(column: WriteColumn) -> dict[str, object]:  # noqa: PLR0911  one for each kind of type
+def _encode_type(column: WriteColumn) -> dict[str, object]:
     match column.type:
         case PrimitiveType(kind=kind) if kind in _CODES:
             return {"Type": _CODES[kind]}

@@ -212,7 +212,7 @@ def _stream_pairs(
     ]
 
 
-def encode_get_stream(  # noqa: PLR0913  every one of them is a field of the request
+def encode_get_stream(
     table: TableRef,
     stream: StreamId,
     *,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from odps_frames import errors
 from odps_frames.errors import ProtocolError, ServiceError, ServiceUnavailable
-from odps_frames.wire.http import Headers, Response
+from odps_frames.wire.http import ChunkReader, Headers, Response
 from odps_frames.wire.reply import (
     Reply,
     decode_document,
@@ -325,6 +325,18 @@ def test_an_error_that_nobody_foresaw_is_a_fault_of_the_service() -> None:
     assert (type(heard), heard.status) == (ServiceUnavailable, 500)
 
 
+def test_an_error_is_never_answered_as_a_success() -> None:
+    error = ProtocolError("an answer from elsewhere was broken", status=200)
+    assert encode_error(error, xml=False, request_id="r").status == 500
+
+
 def test_waiting_is_rounded_up_to_whole_seconds() -> None:
     error = errors.Throttled("slow down", retry_after=0.2)
     assert encode_error(error, xml=False, request_id="").headers["Retry-After"] == "1"
+
+
+def test_an_answer_without_end_is_not_kept() -> None:
+    piece = b" " * (1 << 20)
+    endless = Response(200, Headers(), ChunkReader(piece for _ in range(65)))
+    with pytest.raises(ProtocolError, match="more than 67108864 bytes"):
+        decode_document(endless)
