@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["parse"]
 
 _MAX_NAME = 128
+_VERBS = (
+    *("ALTER", "ANALYZE", "CLONE", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXPLAIN"),
+    *("FROM", "GRANT", "INSERT", "LIST", "LOAD", "MERGE", "MSCK", "PURGE", "REVOKE", "SELECT"),
+    *("SET", "SHOW", "TRUNCATE", "UNLOAD", "UPDATE", "USE", "VALUES", "WITH"),
+)
+"""With these, statements of MaxCompute begin."""
 
 
 def parse(sql: str) -> Statement:
@@ -55,8 +61,12 @@ class _Parser:
         first = self._next
         found = self._known()
         if found is None:
-            words = [token.value.upper() for token in self._tokens[:2] if token.value]
-            raise _unsupported(" ".join(words) or "an empty statement", first)
+            if not first.is_word(*_VERBS):
+                raise self._unexpected("a statement")
+            second = self._tokens[1]
+            objects = first.is_word("CREATE", "ALTER", "DROP", "SHOW")
+            named = f" {second.value.upper()}" if objects and second.value else ""
+            raise _unsupported(first.value.upper() + named, first)
         while self._accept(";"):
             pass
         if self._next.kind is not TokenKind.END:

@@ -1,0 +1,194 @@
+"""One connection of a client: requests in, answers out, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import socket
+import struct
+import threading
+import time
+from dataclasses import replace
+from email.utils import formatdate
+from http import HTTPStatus
+from io import BufferedReader
+from typing import TYPE_CHECKING, TypeAlias
+
+from odps_frames.emulator.bodies import BrokenConnection, pieces_of
+from odps_frames.emulator.http_head import BadRequest, check_host, read_head, request_of
+from odps_frames.emulator.socket_bodies import ArrivingBody, send_chunked, send_counted
+from odps_frames.errors import ServiceUnavailable
+from odps_frames.wire.http import Response
+
+if TYPE_CHECKING:
+    from odps_frames.emulator.app import Emulator
+    from odps_frames.emulator.http_head import Head
+
+__all__ = ["ClientConnection"]
+
+Reader: TypeAlias = "BufferedReader[socket.SocketIO]"
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 120.0
+"""A client that is silent for longer, or takes longer over a head, is given up."""
+DRAINED_BYTES = 256 << 20
+"""So much of a refused upload is read; without that a reset would hide the answer."""
+LINGERING_SECONDS = 2.0
+BUFFER_BYTES = 64 << 10
+
+
+class ClientConnection:
+    """Serves the requests that come over one connection."""
+
+    def __init__(
+        self, connection: socket.socket, emulator: Emulator, allowed_hosts: frozenset[str]
+    ) -> None:
+        self._socket = connection
+        self._emulator = emulator
+        own = str(connection.getsockname()[0])
+        self._hosts = allowed_hosts | {own.removeprefix("::ffff:")}
+        self._guard = threading.Lock()
+        self._busy = False
+        self._ending = False
+
+    def serve(self) -> None:
+        """Answer requests until one side has enough."""
+        with contextlib.suppress(OSError), self._socket:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream = socket.SocketIO(self._socket, "r")
+            with BufferedReader(stream, BUFFER_BYTES) as reader:
+                while self._next(reader):
+                    pass
+
+    def end_when_idle(self) -> None:
+        """Take no further request."""
+        with self._guard:
+            self._ending = True
+            if not self._busy:
+                self._shut()
+
+    def end_now(self) -> None:
+        """Break off what is under way."""
+        self._shut()
+
+    def _shut(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _next(self, reader: Reader) -> bool:
+        """Answer one request; tell whether another may follow."""
+        try:
+            head = read_head(_Patient(self._socket, reader))
+            if head is None:
+                return False
+            with self._guard:
+                if self._ending:
+                    return False
+                self._busy = True
+            self._socket.settimeout(PATIENCE_SECONDS)
+            check_host(head.headers, self._hosts)
+            keeps_alive = self._exchange(head, reader)
+        except BadRequest as error:
+            self._answer(_refusal(error), head_only=False, closes=True)
+            self._linger()
+            return False
+        except BrokenConnection as broken:
+            self._break(reset=broken.reset)
+            return False
+        with self._guard:
+            self._busy = False
+            return keeps_alive and not self._ending
+
+    def _exchange(self, head: Head, reader: Reader) -> bool:
+        body = ArrivingBody(reader, head.content_length, lambda: self._proceed(head))
+        request = replace(
+            request_of(head),
+            body=None if body.complete else body,
+            content_length=head.content_length or None,
+        )
+        try:
+            response = self._emulator.send(request)
+        except BrokenConnection:
+            raise
+        except ServiceUnavailable as error:
+            raise BrokenConnection(str(error)) from error
+        with response:
+            awaits = "100-continue" in head.headers.get("Expect", "").lower()
+            unsent = awaits and not body.begun and not body.complete
+            drained = not unsent and body.drain(DRAINED_BYTES)
+            closes = not head.keeps_alive or not drained
+            self._answer(response, head_only=head.method == "HEAD", closes=closes)
+        if closes and not drained:
+            self._linger()
+        return not closes
+
+    def _proceed(self, head: Head) -> None:
+        if "100-continue" in head.headers.get("Expect", "").lower():
+            self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _answer(self, response: Response, *, head_only: bool, closes: bool) -> None:
+        length = response.content_length
+        fields = [
+            f"HTTP/1.1 {response.status} {_phrase(response.status)}",
+            f"Date: {formatdate(time.time(), usegmt=True)}",
+            *(f"{name}: {value}" for name, value in response.headers.items()),
+            "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}",
+            *(["Connection: close"] if closes else []),
+        ]
+        head = "\r\n".join([*fields, "", ""]).encode()
+        if head_only:
+            self._socket.sendall(head)
+        elif length is None:
+            send_chunked(self._socket, head, pieces_of(response))
+        else:
+            send_counted(self._socket, head, pieces_of(response))
+
+    def _linger(self) -> None:
+        """Let the client read the answer before it learns that nobody reads its upload."""
+        self._socket.shutdown(socket.SHUT_WR)
+        self._socket.settimeout(LINGERING_SECONDS)
+        left = DRAINED_BYTES
+        while left > 0 and (got := self._socket.recv(BUFFER_BYTES)):
+            left -= len(got)
+
+    def _break(self, *, reset: bool) -> None:
+        if reset:
+            # Closing with a linger of zero seconds sends a reset in place of an orderly end.
+            linger = struct.pack("ii", 1, 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+class _Patient:
+    """A reader that gives a client a limited time for one head."""
+
+    def __init__(self, connection: socket.socket, reader: Reader) -> None:
+        self._socket = connection
+        self._reader = reader
+        self._deadline = time.monotonic() + PATIENCE_SECONDS
+
+    def peek(self, size: int = 0, /) -> bytes:
+        """Return what is there, or wait for something within the time."""
+        self._socket.settimeout(max(self._deadline - time.monotonic(), 0.001))
+        return self._reader.peek(size)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Take what was seen."""
+        return self._reader.read(size)
+
+
+def _refusal(error: BadRequest) -> Response:
+    document = {"Code": "InvalidArgument", "Message": str(error), "RequestId": "", "HostId": ""}
+    return Response.of(
+        json.dumps(document).encode(),
+        status=error.status,
+        headers={"Content-Type": "application/json", "x-odps-request-id": ""},
+    )
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
