@@ -1,1 +1,96 @@
-"""MaxCompute tables as dataframes."""
+"""MaxCompute (ODPS) tables as dataframes, over the Storage API V2.
+
+Importing the package adds ``pandas.read_odps`` and ``DataFrame.to_odps``.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from odps_frames.chunks import FrameReader
+from odps_frames.client import Client
+from odps_frames.config import Config, Timeout
+from odps_frames.connect import connect
+from odps_frames.errors import (
+    AuthenticationError,
+    CastError,
+    CommitUnknown,
+    ConfigError,
+    Conflict,
+    CorruptStream,
+    IncompleteRead,
+    NotFound,
+    OdpsError,
+    PermissionDenied,
+    ProtocolError,
+    ReadTooLarge,
+    SchemaMismatch,
+    ServiceError,
+    ServiceUnavailable,
+    SessionExpired,
+    SqlError,
+    Throttled,
+)
+from odps_frames.frames import read_odps, register, scan_odps, to_odps, unregister
+from odps_frames.local import local
+from odps_frames.model.schema import Column, TableSchema
+from odps_frames.model.splits import Split
+from odps_frames.model.table import Partition, TableRef
+from odps_frames.partitions import latest
+from odps_frames.progress import Progress
+from odps_frames.read.session import ReadSession
+from odps_frames.scan import Scan
+from odps_frames.table import Table
+from odps_frames.upload import WriteResult
+from odps_frames.write.session import WriteSession
+from odps_frames.write.stream import TableWriter
+
+__version__ = version("odps-frames")
+
+__all__ = [
+    "AuthenticationError",
+    "CastError",
+    "Client",
+    "Column",
+    "CommitUnknown",
+    "Config",
+    "ConfigError",
+    "Conflict",
+    "CorruptStream",
+    "FrameReader",
+    "IncompleteRead",
+    "NotFound",
+    "OdpsError",
+    "Partition",
+    "PermissionDenied",
+    "Progress",
+    "ProtocolError",
+    "ReadSession",
+    "ReadTooLarge",
+    "Scan",
+    "SchemaMismatch",
+    "ServiceError",
+    "ServiceUnavailable",
+    "SessionExpired",
+    "Split",
+    "SqlError",
+    "Table",
+    "TableRef",
+    "TableSchema",
+    "TableWriter",
+    "Throttled",
+    "Timeout",
+    "WriteResult",
+    "WriteSession",
+    "__version__",
+    "connect",
+    "latest",
+    "local",
+    "read_odps",
+    "register",
+    "scan_odps",
+    "to_odps",
+    "unregister",
+]
+
+register()

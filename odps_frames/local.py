@@ -12,6 +12,7 @@ from odps_frames.client import CURRENT, Client
 from odps_frames.config import Config
 from odps_frames.emulator.app import Emulator
 from odps_frames.emulator.server import Server
+from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
     import os
@@ -19,24 +20,32 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalClient", "local"]
 
+CATALOG = "catalog.sqlite"
+
 
 class LocalClient(Client):
     """A client together with the service that it talks to; ``close`` ends both."""
 
     def __init__(
-        self, config: Config, server: Server | None = None, folder: str | None = None
+        self,
+        config: Config,
+        *,
+        server: Server | None = None,
+        service: Emulator | None = None,
+        folder: str | None = None,
     ) -> None:
         super().__init__(config)
         self._server = server
+        self._service = service
         self._folder = folder
 
     @property
     def service(self) -> Emulator:
         """The embedded service, where this client was made."""
-        if self._server is None:
-            msg = "the service runs in the process that called local(), not in this one"
+        if self._service is None:
+            msg = "the service is not in this process, or was closed"
             raise RuntimeError(msg)
-        return self._server.emulator
+        return self._service
 
     def close(self) -> None:
         """Stop the service; a folder that was named keeps its tables."""
@@ -44,7 +53,9 @@ class LocalClient(Client):
         server, self._server = self._server, None
         if server is not None:
             server.stop()
-            server.emulator.close()
+        service, self._service = self._service, None
+        if service is not None:
+            service.close()
         folder, self._folder = self._folder, None
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -81,8 +92,10 @@ def local(
 
     Raises
     ------
+    Conflict
+        When another process uses the folder.
     ConfigError
-        When another process uses the folder, or ``fresh`` would delete what no service made.
+        When ``fresh`` would delete what no service made.
 
     Examples
     --------
@@ -100,10 +113,10 @@ def local(
     else:
         folder = Path(path)
         if fresh:
-            Emulator.wipe(folder)
+            _wipe(folder)
     access_id, secret = f"local-{secrets.token_hex(4)}", secrets.token_urlsafe(24)
-    server = Server(Emulator(folder, accounts={access_id: secret}, project=project))
-    server.start()
+    service = Emulator(folder, accounts={access_id: secret}, project=project)
+    server = Server(service).start()
     config = Config(
         endpoint=server.endpoint,
         project=project,
@@ -113,6 +126,19 @@ def local(
         given_in_code=True,
         pickle_credentials=True,
     )
-    client = LocalClient(config, server, temporary)
+    client = LocalClient(config, server=server, service=service, folder=temporary)
     CURRENT.set_default(client)
     return client
+
+
+def _wipe(folder: Path) -> None:
+    """Delete what a service left in a folder; what it did not make stays."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / CATALOG).exists():
+        msg = f"fresh=True, but {folder} holds something else than the tables of a service"
+        raise ConfigError(msg)
+    # Opening it first makes sure that no other process uses it.
+    Emulator(folder).close()
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

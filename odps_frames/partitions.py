@@ -73,7 +73,7 @@ def check(selection: Selection | None, schema: TableSchema, table: object) -> No
         raise ValueError(msg)
     for name in _named(selection, schema):
         if name.lower() not in {known.lower() for known in schema.partition_names}:
-            near = difflib.get_close_matches(name, schema.partition_names, n=1)
+            near = difflib.get_close_matches(name, schema.partition_names, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             msg = (
                 f"no partition column {name!r} in {table}; "

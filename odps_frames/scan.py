@@ -118,7 +118,8 @@ class Scan:
 
     def filter(self, filters: Filters) -> Self:
         """Keep the rows for which the condition is true; NULL is not true."""
-        condition = row_filters.parse(filters, self.info.schema)
+        zone = self.connection.config.timezone
+        condition = row_filters.parse(filters, self.info.schema, timezone=zone)
         if condition is None:
             return self
         if self.condition is not None:

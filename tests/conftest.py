@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import odps_frames as of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from odps_frames.local import LocalClient
+
+
+_NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +35,23 @@ def no_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 patch.delenv(name)
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@pytest.fixture(scope="session")
+def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClient]:
+    """A client of one service for many tests; each uses tables of its own."""
+    with of.local(tmp_path_factory.mktemp("service")) as client:
+        yield client
+
+
+@pytest.fixture
+def client(shared_client: LocalClient) -> Iterator[LocalClient]:
+    """The shared client; the faults that a test adds do not outlive it."""
+    yield shared_client
+    shared_client.service.faults.clear()
+
+
+@pytest.fixture
+def table(request: pytest.FixtureRequest) -> str:
+    """A table name that no other test uses."""
+    return f"t_{abs(hash(request.node.nodeid)):x}_{next(_NUMBERS)}"

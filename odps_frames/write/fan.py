@@ -24,7 +24,7 @@ def write_blocks(
     batches: Iterable[pa.RecordBatch],
     *,
     n_streams: int = DEFAULT_STREAMS,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int | None = None,
 ) -> list[BlockReceipt]:
     """Send batches as blocks, ``n_streams`` at a time; receipts come in their order.
 
@@ -35,7 +35,7 @@ def write_blocks(
     started: list[Future[BlockReceipt]] = []
     waiting: set[Future[BlockReceipt]] = set()
     with ThreadPoolExecutor(n_streams, thread_name_prefix="odps-write") as pool:
-        for number, block in enumerate(_cut(batches, block_bytes)):
+        for number, block in enumerate(_cut(batches, block_bytes or BLOCK_BYTES)):
             while len(waiting) >= n_streams:
                 waiting = _first_done(waiting)
             started.append(pool.submit(blocks.write, str(number), block))

@@ -263,7 +263,8 @@ class WriteSession:
             self.spec.table, self.session_id, mode=self.spec.mode, envelope=self._envelope
         )
         try:
-            return decode_session(self._transport.send(request)).value.status
+            answer = self._transport.send(request)
+            return decode_session(answer, self.session_id).value.status
         except ServiceUnavailable:
             return SessionStatus.COMMITTING  # no answer now; it is asked again
 
