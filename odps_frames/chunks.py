@@ -10,7 +10,7 @@ from odps_frames.convert.pandas import to_pandas
 from odps_frames.transport.retry import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
     import pandas as pd
@@ -42,7 +42,6 @@ class FrameReader:
         self._dtype_backend = dtype_backend
         self._types_mapper = types_mapper
         self._tz = tz or plan.connection.config.timezone
-        self._batches: Iterator[pa.RecordBatch] | None = None
         self._frames = self._read()
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -66,7 +65,7 @@ class FrameReader:
     ) -> None:
         self.close()
 
-    def _read(self) -> Any:  # noqa: ANN401  a generator that is closed by name
+    def _read(self) -> Generator[pd.DataFrame, None, None]:
         schema, batches, facts = self._plan.open(Meter())
         held: list[pa.RecordBatch] = []
         rows = start = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -36,12 +36,41 @@ CompressionOption = Literal["auto", "lz4", "zstd"] | None
 IF_EXISTS: Mapping[str, Mode] = {"fail": "error", "append": "append", "replace": "overwrite"}
 
 
+class ReadOptions(TypedDict, total=False):
+    """The options of ``read_odps`` but ``chunksize``, for type checkers."""
+
+    columns: Sequence[str] | None
+    partitions: Selection | None
+    filters: Any
+    limit: int | None
+    index_col: str | Sequence[str] | None
+    dtype_backend: DtypeBackend | None
+    types_mapper: Callable[[pa.DataType], Any] | None
+    timestamp_unit: str | None
+    datetime_unit: str | None
+    tz: str | None
+    preserve_order: bool
+    split_size: int | None
+    max_workers: int | None
+    compression: CompressionOption
+    max_bytes: int | None
+    client: Client | object | None
+    storage_options: Mapping[str, Any] | None
+    progress: ProgressOption
+
+
+@overload
+def read_odps(
+    source: str, *, chunksize: None = None, **options: Unpack[ReadOptions]
+) -> pd.DataFrame: ...
+@overload
+def read_odps(source: str, *, chunksize: int, **options: Unpack[ReadOptions]) -> FrameReader: ...
 def read_odps(  # noqa: PLR0913  the front door: every option by its name
     source: str,
     *,
     columns: Sequence[str] | None = None,
     partitions: Selection | None = None,
-    filters: Any = None,  # noqa: ANN401  SQL text, tuples or an Arrow expression
+    filters: Any = None,
     limit: int | None = None,
     index_col: str | Sequence[str] | None = None,
     dtype_backend: DtypeBackend | None = None,

@@ -51,6 +51,10 @@ Selection: TypeAlias = (
     " | Callable[[dict[str, str]], bool] | Sequence[Selection]"
 )
 
+_NO_SELECTION = (
+    "not a selection of partitions: {!r}; expected 'pt=1', a mapping, a list of these, "
+    "a glob, a comparison such as \"pt >= '1'\", latest() or a callable"
+)
 _COMPARISON = re.compile(r"[<>!]|\b(?:and|or|not|in|between|like|is)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"")
 _GLOB = re.compile(r"[*?\[]")
@@ -106,13 +110,10 @@ def _named(selection: Selection, schema: TableSchema) -> list[str]:
             return []
         case Sequence():
             return [name for each in selection for name in _named(each, schema)]
-        case _ if callable(selection):
+        case _:
+            if not callable(selection):
+                raise TypeError(_NO_SELECTION.format(selection))
             return []
-    msg = (
-        f"not a selection of partitions: {selection!r}; expected 'pt=1', a mapping, a list of "
-        "these, a glob, a comparison such as \"pt >= '1'\", latest() or a callable"
-    )
-    raise TypeError(msg)
 
 
 def _chosen(

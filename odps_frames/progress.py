@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 
 from tqdm import tqdm
 
@@ -99,7 +99,7 @@ def _reporting(
     report()
 
 
-def _show(bar: tqdm[None], meter: Meter) -> None:
+def _show(bar: tqdm[NoReturn], meter: Meter) -> None:
     with contextlib.suppress(Exception):  # a bar that fails must not fail the read
         bar.n = meter.rows
         trouble = {"retries": meter.retries} if meter.retries else {}

@@ -181,7 +181,7 @@ class Scan:
         return self.arrow_schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self.to_batches().__arrow_c_stream__(requested_schema)
+        return self.to_batches().__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call]  # stubs
 
     def open(self, meter: Meter) -> tuple[pa.Schema, Iterator[pa.RecordBatch], dict[str, Any]]:
         """Begin to read: the schema, the batches, and what is known of the read."""

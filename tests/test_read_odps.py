@@ -41,19 +41,20 @@ def ids(frame: pd.DataFrame) -> list[int]:
 
 
 def expected(keep: Callable[[Any], bool]) -> list[int]:
-    return sorted(int(row.id) for row in FRAME.itertuples() if keep(row))
+    rows: Any = FRAME.itertuples()
+    return sorted(int(row.id) for row in rows if keep(row))
 
 
 @pytest.mark.parametrize(
     ("selection", "keep"),
     [
-        (None, lambda r: True),
+        (None, lambda _: True),
         ("pt=202601", lambda r: r.pt == "202601"),
         ("pt=202601,hh=2", lambda r: r.pt == "202601" and r.hh == "2"),
         ("pt='202601'/hh='2'", lambda r: r.pt == "202601" and r.hh == "2"),
         ("hh=2", lambda r: r.hh == "2"),
         ("pt=20260[12]", lambda r: r.pt in ("202601", "202602")),
-        ("pt=2026*,hh=?", lambda r: True),
+        ("pt=2026*,hh=?", lambda _: True),
         ({"pt": "202603"}, lambda r: r.pt == "202603"),
         (
             {"pt": ["202603", "202600"], "hh": 1},
@@ -80,7 +81,7 @@ def test_partitions(
     assert list(frame.columns) == list(FRAME.columns)
 
 
-@pytest.mark.parametrize("selection", ["pt=209901", [], "pt > '9'", lambda spec: False])
+@pytest.mark.parametrize("selection", ["pt=209901", [], "pt > '9'", lambda _: False])
 def test_no_partition_is_an_empty_frame_of_the_same_dtypes(
     client: LocalClient, sales: str, selection: Any
 ) -> None:
@@ -254,7 +255,7 @@ def test_a_scan_is_a_stream_for_anything(client: LocalClient, sales: str) -> Non
     scan = of.scan_odps(sales, columns=["id"], client=client)
     assert pa.table(scan).num_rows == ROWS
     assert pa.table(scan).num_rows == ROWS
-    assert pa.schema(scan).names == ["id"]
+    assert pa.schema(scan).names == ["id"]  # type: ignore[arg-type]  # what it has is enough
     assert scan.limit(3).to_arrow().num_rows == 3
     assert scan.filter("id < 5").filter("id > 2").to_arrow()["id"].to_pylist() == [
         4,
@@ -277,7 +278,7 @@ def test_unknown_tables_and_names(client: LocalClient) -> None:
     with pytest.raises(ValueError, match="not a table name"):
         of.read_odps("SELECT 1", client=client)
     with pytest.raises(TypeError, match="expected its name"):
-        of.read_odps(7, client=client)  # type: ignore[arg-type]  # that is the point
+        of.read_odps(7, client=client)  # type: ignore[call-overload]  # that is the point
 
 
 @pytest.mark.parametrize(
@@ -301,7 +302,7 @@ def test_bad_options_are_refused(client: LocalClient, sales: str, options: dict[
 
 def test_unknown_options_are_refused(client: LocalClient, sales: str) -> None:
     with pytest.raises(TypeError, match="colums"):
-        of.read_odps(sales, colums=["id"], client=client)  # type: ignore[call-arg]  # that is the point
+        of.read_odps(sales, colums=["id"], client=client)  # type: ignore[call-overload]  # that is the point
 
 
 def test_progress_is_told(client: LocalClient, sales: str) -> None:
@@ -322,16 +323,16 @@ def test_pandas_has_the_calls(client: LocalClient, sales: str) -> None:
 
 def test_registration_never_replaces_what_others_made(monkeypatch: pytest.MonkeyPatch) -> None:
     of.register()
-    assert pd.read_odps is of.read_odps  # type: ignore[attr-defined]  # added on import
+    assert getattr(pd, "read_odps", None) is of.read_odps
     of.unregister()
     assert not hasattr(pd, "read_odps")
     assert not hasattr(pd.DataFrame, "to_odps")
     monkeypatch.setattr(pd, "read_odps", "theirs", raising=False)
     with pytest.warns(UserWarning, match=r"pandas\.read_odps is not that of odps_frames"):
         of.register()
-    assert pd.read_odps == "theirs"  # type: ignore[attr-defined]  # added above
+    assert getattr(pd, "read_odps", None) == "theirs"
     of.unregister()
-    assert pd.read_odps == "theirs"  # type: ignore[attr-defined]  # added above
+    assert getattr(pd, "read_odps", None) == "theirs"
     monkeypatch.undo()
     of.register()
-    assert pd.read_odps is of.read_odps  # type: ignore[attr-defined]  # added on import
+    assert getattr(pd, "read_odps", None) is of.read_odps

@@ -152,8 +152,8 @@ def test_secrets_are_masked() -> None:
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
 def test_secrets_travel_only_when_given_and_allowed(
-    given: bool,
-    allowed: bool,
+    given: bool,  # noqa: FBT001  a row of the table
+    allowed: bool,  # noqa: FBT001  a row of the table
     travels: bool,  # noqa: FBT001  rows of a table
 ) -> None:
     config = with_secrets(given_in_code=given, pickle_credentials=allowed)

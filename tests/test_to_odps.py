@@ -20,7 +20,7 @@ FRAME = pd.DataFrame({"id": pd.array([1, 2, 3, 4], "Int64"), "pt": ["a", "b", "a
 
 def parts(client: LocalClient, table: str) -> dict[str, list[int]]:
     frame = of.read_odps(table, client=client)
-    return {key: sorted(rows["id"].tolist()) for key, rows in frame.groupby("pt")}
+    return {str(key): sorted(rows["id"].tolist()) for key, rows in frame.groupby("pt")}
 
 
 @pytest.fixture
@@ -242,10 +242,10 @@ def test_what_may_not(client: LocalClient, filled: str) -> None:
 
 def test_a_source_that_fails_leaves_nothing(client: LocalClient, filled: str) -> None:
     def batches() -> Any:
-        yield pa.record_batch({"id": pa.array([5]), "pt": pa.array(["a"])})
+        yield pa.RecordBatch.from_pydict({"id": [5], "pt": ["a"]})
         raise LookupError("the source is gone")
 
-    schema = pa.schema({"id": pa.int64(), "pt": pa.string()})
+    schema = pa.schema([pa.field("id", pa.int64()), pa.field("pt", pa.string())])
     reader = pa.RecordBatchReader.from_batches(schema, batches())
     with pytest.raises(LookupError, match="gone"):
         of.to_odps(reader, filled, client=client)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -29,7 +29,8 @@ KIBIBYTES_A_MEGABYTE = 1024
 def _batch(number: int) -> pa.RecordBatch:
     ids = pa.array(range(number * BATCH_ROWS, (number + 1) * BATCH_ROWS), pa.int64())
     text = pa.repeat(pa.scalar(f"some text of batch {number:06d}"), BATCH_ROWS)
-    return pa.record_batch({"id": ids, "amount": ids.cast(pa.float64()), "text": text})
+    columns: list[pa.Array[Any]] = [ids, ids.cast(pa.float64()), text]
+    return pa.RecordBatch.from_arrays(columns, names=["id", "amount", "text"])
 
 
 def _stream(n_batches: int) -> pa.RecordBatchReader:

@@ -126,8 +126,8 @@ def test_a_streamed_body_is_sent_in_chunks_and_made_anew(raw_server: Any) -> Non
 
 
 def test_only_the_headers_of_the_request_are_sent(raw_server: Any) -> None:
-    raw_server.answers.append(HEAD + b"Content-Length: 0\r\nSet-Cookie: a=b\r\n\r\n")
-    raw_server.answers.append(HEAD + b"Content-Length: 0\r\n\r\n")
+    kept = HEAD + b"Connection: keep-alive\r\nContent-Length: 0\r\n"
+    raw_server.answers += [kept + b"Set-Cookie: a=b\r\n\r\n", kept + b"\r\n"]
     carrier = transport(raw_server)
     request = Request(
         method="GET",

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pytest
+
+import odps_frames as of
+from odps_frames.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"odps-frames {version('odps-frames')}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "COMMAND"),
+        (["fly"], "'fly'"),
+        (["serve", "--port", "65536"], "not a port: '65536'"),
+        (["serve", "--port", "-1"], "not a port: '-1'"),
+        (["serve", "--access-id", "me"], "belong together"),
+        (["serve", "--secret", "word"], "belong together"),
+    ],
+)
+def test_arguments_without_sense_end_with_status_2(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_an_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    assert main(["serve", "--path", str(file)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("odps-frames: ")
+    assert err.count("\n") == 1
+    assert str(file) in err
+
+
+def test_an_error_comes_whole_when_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    with pytest.raises((OSError, of.OdpsError)):
+        main(["serve", "--path", str(file), "--traceback"])
+
+
+def test_demo_ends_with_equal_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "http://127.0.0.1:" in lines[0]
+    assert all(len(line) <= 80 for line in lines[1:])
+    assert lines[-2].startswith("the frame that came back equals the frame that went in: 336,776")
+    assert "pandas.testing.assert_frame_equal" in lines[-1]
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "odps_frames", "serve", "--path", str(tmp_path), "--json"]
+    with subprocess.Popen(  # noqa: S603  our own command
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline()
+
+
+def test_a_served_folder_is_reached_by_any_client(serving: subprocess.Popen[str]) -> None:
+    facts = json.loads(first_line(serving))
+    client = of.connect(
+        facts["endpoint"],
+        project=facts["project"],
+        access_id=facts["access_id"],
+        secret_access_key=facts["secret_access_key"],
+        set_as_default=False,
+    )
+    with client:
+        assert not client.exists("t")
+        client.create_table("t", {"id": "bigint"})
+        assert client.exists("t")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_ends_in_good_order(serving: subprocess.Popen[str], number: int) -> None:
+    first_line(serving)
+    serving.send_signal(number)
+    _, err = serving.communicate(timeout=30)
+    assert serving.returncode == 0
+    assert err == ""
