@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import pyarrow as pa
 import pyarrow.compute
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from odps_frames.filters.condition import Value
 
-__all__ = ["compare", "contained"]
+__all__ = ["check_kind", "compare", "contained"]
 
 pc: Any = pa.compute
 Countable: TypeAlias = int | Decimal | float | Moment
@@ -44,21 +44,21 @@ _INT64 = (-(2**63), 2**63 - 1)
 def compare(array: Any, comparator: Comparator, value: Value) -> Any:  # noqa: ANN401  arrays of any type
     """Return the truth values of comparing each element with a constant; NULL gives unknown."""
     grid = _grid_of(array.type)
-    if grid is not None and isinstance(value, Countable):
+    if grid is not None and _is_countable(value):
         return _on_grid(array, grid, comparator, value)
     if pa.types.is_floating(array.type) and isinstance(value, int | float):
         array = array.cast(pa.float64())
         if isinstance(value, int):
             return _between_floats(array, comparator, value)
         return _call(array, comparator, pa.scalar(value, pa.float64()))
-    _check_kind(array, value)
+    check_kind(array, value)
     return _call(array, comparator, pa.scalar(value, array.type))
 
 
 def contained(array: Any, values: tuple[Value, ...]) -> Any:  # noqa: ANN401  arrays of any type
     """Return whether each element is among some constants; NULL gives unknown."""
     grid = _grid_of(array.type)
-    countable = [value for value in values if isinstance(value, Countable)]
+    countable = [value for value in values if _is_countable(value)]
     if grid is not None and len(countable) == len(values):
         places = [grid.place(value) for value in countable]
         found = grid.array([int(p) for p in places if p.denominator == 1 and grid.holds(p)])
@@ -68,7 +68,7 @@ def contained(array: Any, values: tuple[Value, ...]) -> Any:  # noqa: ANN401  ar
         found = pa.array([v + 0.0 for v in values if isinstance(v, float)], pa.float64())
     else:
         for value in values:
-            _check_kind(array, value)
+            check_kind(array, value)
         found = pa.array(values, array.type)
     return pc.if_else(pc.is_valid(array), pc.is_in(array, value_set=found), _UNKNOWN)
 
@@ -84,7 +84,12 @@ def _always(array: Any, *, value: bool) -> Any:  # noqa: ANN401  arrays of any t
     return pc.if_else(pc.is_valid(array), pa.scalar(value), _UNKNOWN)
 
 
-def _check_kind(array: Any, value: Value) -> None:  # noqa: ANN401  arrays of any type
+def _is_countable(value: Value) -> TypeGuard[Countable]:
+    return isinstance(value, Countable) and not isinstance(value, bool)
+
+
+def check_kind(array: Any, value: Value) -> None:  # noqa: ANN401  arrays of any type
+    """Refuse a column whose elements are not of the kind of a text, truth value or bytes."""
     found = array.type
     fits = (
         (isinstance(value, bool) and pa.types.is_boolean(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from odps_frames.model.schema import Column
     from odps_frames.model.types import DataType
 
-__all__ = ["is_floating", "is_missing", "is_text", "literal_of", "plain"]
+__all__ = ["is_floating", "is_missing", "is_text", "literal_of", "number_of", "plain"]
 
 _INTEGERS = frozenset({Kind.TINYINT, Kind.SMALLINT, Kind.INT, Kind.BIGINT})
 _FLOATS = frozenset({Kind.FLOAT, Kind.DOUBLE})
@@ -96,11 +96,15 @@ def literal_of(column: Column, raw: object, zone: tzinfo = UTC) -> Value:
         raise _never(column)
     if found is None:
         msg = (
-            f"column {column.name!r} is {column.type} and cannot be compared with {raw!r}; "
+            f"column {column.name!r} is {column.type} and cannot be compared with {_shown(raw)}; "
             f"expected {_expected(type_)}"
         )
         raise ValueError(msg)
     return found
+
+
+def _shown(raw: object) -> str:
+    return str(raw) if isinstance(raw, Decimal) else repr(raw)
 
 
 def _primitive(column: Column, kind: Kind, value: object, zone: tzinfo) -> Value | None:
@@ -146,44 +150,55 @@ def _text(value: object) -> str | None:
     return str(value)
 
 
-def _exact(column: Column, value: object) -> int | Decimal | float | None:
-    """Read a number as what it says: int, Decimal, or a float that is no finite number."""
+def _number(column: Column, value: object) -> int | float | Decimal | None:
+    """Read a finite number, or an infinity; text may hold one."""
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
             return None
-        value = Decimal(value.strip())
+        value = number_of(value.strip())
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
-    if isinstance(value, float | Decimal) and not math.isfinite(value):
-        if math.isnan(value):
-            msg = f"column {column.name!r} cannot be compared with NaN, which is equal to nothing"
+    if isinstance(value, float | Decimal) and Decimal(value).is_nan():
+        msg = f"column {column.name!r} cannot be compared with NaN, which is equal to nothing"
+        raise ValueError(msg)
+    if not isinstance(value, float) and Decimal(value).is_finite():
+        if value and abs(Decimal(value).adjusted()) > _MAX_EXPONENT:
+            msg = f"a number with the exponent {Decimal(value).adjusted()} fits no column"
             raise ValueError(msg)
-        return float(value)
-    if isinstance(value, float):
-        value = Decimal(repr(float(value)))
-    if isinstance(value, Decimal):
-        if value and abs(value.adjusted()) > _MAX_EXPONENT:
-            msg = f"the number {value} is beyond what any column holds"
-            raise ValueError(msg)
-        whole = int(value)
-        return whole if value == whole else value
-    return int(value)
+        return value
+    return float(value)
+
+
+def number_of(text: str) -> int | Decimal:
+    """Read a number as SQL has it: with a point or an exponent it is no whole number's literal."""
+    number = Decimal(text)
+    # int() itself refuses thousands of digits in words of its own.
+    return int(number) if re.fullmatch(r"[+-]?\d+", text) else number
+
+
+def _exact(column: Column, value: object) -> int | float | Decimal | None:
+    number = _number(column, value)
+    if isinstance(number, float) and math.isfinite(number):
+        number = Decimal(repr(number))
+    if not isinstance(number, Decimal):
+        return number
+    whole = int(number)
+    return whole if number == whole else number
 
 
 def _float(column: Column, value: object) -> int | float | None:
-    if isinstance(value, float) and not math.isnan(value):
-        return float(value)
-    found = _exact(column, value)
-    if found is None or isinstance(found, float):
-        return found
+    number = _number(column, value)
+    if number is None or isinstance(number, float):
+        return number
     try:
-        near = float(found)
-    except (OverflowError, InvalidOperation):
+        near = float(number)
+    except OverflowError:
         near = math.inf
-    if isinstance(found, int) and (math.isinf(near) or int(near) != found):
-        return found  # kept, because it lies between two floats
+    if isinstance(number, int):
+        # One that lies between two floats is kept.
+        return near if math.isfinite(near) and int(near) == number else number
     if math.isinf(near):
-        msg = f"the number {found} does not fit column {column.name!r}, which is {column.type}"
+        msg = f"the number {number} does not fit column {column.name!r}, which is {column.type}"
         raise ValueError(msg)
     return near
 

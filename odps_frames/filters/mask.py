@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute
 
-from odps_frames.filters.comparing import compare, contained
+from odps_frames.filters.comparing import check_kind, compare, contained
 from odps_frames.filters.condition import (
     And,
     Comparison,
@@ -22,6 +22,7 @@ from odps_frames.filters.condition import (
     Or,
 )
 from odps_frames.filters.expression import evaluate_expression
+from odps_frames.filters.literals import is_text
 from odps_frames.model.types import CharType
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def _column(batch: pa.RecordBatch, column: Column) -> Any:  # noqa: ANN401  an a
     array = _find(batch, column)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if is_text(column.type):
+        check_kind(array, "")
     if isinstance(column.type, CharType):
         return pc.utf8_rtrim(array, characters=" ")  # padding is no part of the value
     return array

@@ -47,7 +47,7 @@ def parse(
 
     Examples
     --------
-    >>> from odps_frames.model.schema import Column
+    >>> from odps_frames.model.schema import Column, TableSchema
     >>> from odps_frames.model.types import parse_type
     >>> schema = TableSchema((Column("amount", parse_type("decimal(10,2)")),))
     >>> str(parse("amount between 1 and 2.5", schema).terms[1].value)

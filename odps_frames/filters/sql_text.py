@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from odps_frames.filters.condition import (
@@ -28,16 +27,19 @@ from odps_frames.filters.condition import (
     all_of,
     any_of,
 )
-from odps_frames.filters.literals import is_text, literal_of
+from odps_frames.filters.literals import is_text, literal_of, number_of
 from odps_frames.filters.times import TimeLiteral, parse_time
 from odps_frames.filters.tokens import Sort, Token, complaint, tokens
 from odps_frames.model.types import Kind, PrimitiveType
 
 if TYPE_CHECKING:
     from datetime import tzinfo
+    from decimal import Decimal
 
     from odps_frames.filters.condition import Value
     from odps_frames.model.schema import Column, TableSchema
+
+    Raw = str | int | Decimal | bytes | bool | TimeLiteral | None
 
 __all__ = ["parse_sql"]
 
@@ -51,8 +53,6 @@ _CONSTANTS = {"true": True, "false": False, "null": None}
 _RESERVED = frozenset({"and", "or", "not", "in", "is", "like", "between", *_CONSTANTS})
 _TIMES = frozenset({"date", "datetime", "timestamp", "timestamp_ntz"})
 _BOOLEAN = PrimitiveType(Kind.BOOLEAN)
-
-Raw = str | int | Decimal | bytes | bool | TimeLiteral | None
 
 
 def parse_sql(text: str, schema: TableSchema, zone: tzinfo) -> Condition:
@@ -231,9 +231,7 @@ class _Parser:
         token = self._peek()
         if token.sort is not Sort.NUMBER:
             raise self._expected("a number")
-        self._advance()
-        # int() would refuse thousands of digits in words of its own; Decimal takes all.
-        return Decimal(token.value)
+        return number_of(self._advance().value)
 
     def _bytes(self) -> bytes:
         token = self._advance()

@@ -52,6 +52,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_QUOTES = "'\"`"
 _BLANK = re.compile(r"\s*")
 _ESCAPED = re.compile(r"\\(.)|''|\"\"", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "\\": "\\", "'": "'", '"': '"'}
@@ -71,7 +72,11 @@ def tokens(text: str) -> Iterator[Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise complaint(text, position, "a column, a value or an operator", text[position])
+            found = text[position]
+            wanted = "a column, a value or an operator"
+            raise complaint(
+                text, position, "a closing quote" if found in _QUOTES else wanted, found
+            )
         sort = Sort[match.lastgroup or ""]
         yield Token(sort, _value(text, sort, match.group(), position), position)
         position = _skip(text, match.end())
