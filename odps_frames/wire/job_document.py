@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from odps_frames.wire import documents
 from odps_frames.wire.xml import Element, element
 
 if TYPE_CHECKING:
@@ -86,10 +87,7 @@ def _properties(task: Element) -> dict[str, str]:
 
 
 def _settings(text: str) -> dict[str, str]:
-    settings = json.loads(text) if text else {}
-    if not isinstance(settings, dict):
-        msg = f"settings {text[:80]!r}; expected a JSON object of texts"
-        raise ValueError(msg)  # noqa: TRY004  a fault of the text that came
+    settings = documents.load(text.encode()) if text else {}
     return {
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in settings.items()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from odps_frames.model.catalog import Clustering, TableInfo
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.types import parse_type
-from odps_frames.wire import rest_answer
+from odps_frames.wire import documents, rest_answer
 from odps_frames.wire.xml import element
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _object(value: object) -> dict[str, Any]:
     """Read an object that stands in a document as itself or as its own JSON text."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            return documents.load(value.encode())
         except ValueError:
             return {}
     return value if isinstance(value, dict) else {}
@@ -213,11 +213,6 @@ def json_object(text: str | None, response: Response) -> dict[str, Any]:
     try:
         if text and text.startswith("=?"):
             text = str(make_header(decode_header(text)))
-        document = json.loads(text or "")
-    except (ValueError, LookupError):
-        raise rest_answer.broken(
-            response, "the document inside the answer is no JSON", shown
-        ) from None
-    if not isinstance(document, dict):
-        raise rest_answer.broken(response, "the document inside the answer is no object", shown)
-    return document
+        return documents.load((text or "").encode())
+    except (ValueError, LookupError) as error:
+        raise rest_answer.broken(response, f"the document inside is {error}", shown) from None

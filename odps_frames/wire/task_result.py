@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from odps_frames.wire import rest_answer
+from odps_frames.wire import documents, rest_answer
 from odps_frames.wire.xml import Element, element
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _read_result(task: Element) -> TaskResult:
         text=text,
         format=node.attributes.get("Format", "text"),
         status=task_status(task),
-        descriptor=json.loads(descriptor) if descriptor else None,
+        descriptor=documents.load(descriptor.encode()) if descriptor else None,
     )
 
 

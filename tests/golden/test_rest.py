@@ -5,12 +5,9 @@ The file is one table, and as long as it: a recording without a row fails.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,14 +25,13 @@ from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.table import InstanceRef, Partition, TableRef
 from odps_frames.model.types import parse_type
 from odps_frames.wire import catalog, instance, rest
-from odps_frames.wire.http import Headers, Request, Response, Site
+from odps_frames.wire.http import Request, Response, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odps_frames.wire.reply import Reply
 
-DATA = Path(__file__).parent / "data"
 PREFIX = "/api"
 OTHERS = frozenset(
     {
@@ -450,35 +446,9 @@ CASES: dict[str, Case] = {
 COVERED = frozenset(f"rest-{name}" for name in CASES)
 
 
-def load(name: str) -> dict[str, Any]:
-    text = (DATA / f"rest-{name}.json").read_text(encoding="utf-8")
-    recorded: dict[str, Any] = json.loads(text)
-    return recorded
-
-
-def body(half: dict[str, Any]) -> bytes:
-    if "body_base64" in half:
-        return base64.b64decode(half["body_base64"])
-    if "body_text" in half:
-        return str(half["body_text"]).encode()
-    return json.dumps(half["body_json"]).encode() if "body_json" in half else b""
-
-
-def recorded_request(recording: dict[str, Any]) -> Request:
-    half = recording["request"]
-    return Request(
-        method=half["method"],
-        path=half["path"].removeprefix(PREFIX),
-        site=Site.REST,
-        query=tuple((name, value) for name, value in half["query"]),
-        headers=Headers((name, value) for name, value in half["headers"]),
-        body=body(half) or None,
-    )
-
-
-def recorded_response(recording: dict[str, Any]) -> Response:
-    half = recording["response"]
-    return Response.of(body(half), status=half["status"], headers=dict(half["headers"]))
+def as_the_service_sees_it(recording: Any) -> Request:
+    request: Request = recording.request
+    return replace(request, path=request.path.removeprefix(PREFIX), site=Site.REST)
 
 
 def own_headers(request: Request) -> dict[str, str]:
@@ -486,12 +456,12 @@ def own_headers(request: Request) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_client_sends_what_was_recorded(name: str) -> None:
+def test_client_sends_what_was_recorded(golden: Any, name: str) -> None:
     case = CASES[name]
     if case.request is None:
         assert case.why_not
         return
-    expected = recorded_request(load(name))
+    expected = as_the_service_sees_it(golden[f"rest-{name}"])
     sent = case.request.adding(query=[("curr_project", P)])
     assert (sent.method, sent.path, sent.site) == (expected.method, expected.path, Site.REST)
     assert Counter(sent.query) == Counter(expected.query)
@@ -500,21 +470,22 @@ def test_client_sends_what_was_recorded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_service_reads_what_was_recorded(name: str) -> None:
+def test_service_reads_what_was_recorded(golden: Any, name: str) -> None:
     case = CASES[name]
+    request = as_the_service_sees_it(golden[f"rest-{name}"])
     if isinstance(case.call, type):
         with pytest.raises(case.call) as raised:
-            rest.decode_rest(recorded_request(load(name)))
+            rest.decode_rest(request)
         assert (raised.value.status, raised.value.code) == (405, "MethodNotAllowed")
     else:
-        assert rest.decode_rest(recorded_request(load(name))) == case.call
+        assert rest.decode_rest(request) == case.call
 
 
 @pytest.mark.parametrize("name", sorted(name for name in CASES if CASES[name].decode))
-def test_client_understands_what_was_answered(name: str) -> None:
+def test_client_understands_what_was_answered(golden: Any, name: str) -> None:
     case = CASES[name]
     assert case.decode is not None
-    response = recorded_response(load(name))
+    response = golden[f"rest-{name}"].response
     if isinstance(case.value, type):
         with pytest.raises(case.value) as raised:
             case.decode(response)

@@ -169,9 +169,10 @@ def test_a_document_may_be_encoded_as_a_mail_header() -> None:
         ('{"columns": 3}', "columns of table p.s.t"),
         ('{"columns": [{"name": "a", "type": "int"}, {"name": "A", "type": "int"}]}', "twice"),
         ("{}", "has no columns"),
-        ("[]", "no object"),
-        ("{", "no JSON"),
-        ("", "no JSON"),
+        ("[]", "a JSON list; expected an object"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("", "not JSON"),
     ],
 )
 def test_a_table_that_breaks_the_protocol_is_refused(schema: str, complaint: str) -> None:

@@ -71,6 +71,7 @@ SETTINGS = (
         b"<Instance><Job><Tasks><SQL/><SQL/></Tasks></Job></Instance>",
         SETTINGS % b"[]",
         SETTINGS % b"{",
+        SETTINGS % (b"[" * 100_000),
     ],
 )
 def test_a_body_that_is_no_statement_is_refused(body: bytes) -> None:
