@@ -10,8 +10,8 @@ import pyarrow as pa
 from odps_frames.convert.cast import Cast, NeverFitsError
 from odps_frames.convert.misfit import blame
 from odps_frames.convert.plan import plan
-from odps_frames.convert.timestamps import check_zone
 from odps_frames.convert.untyped import pc
+from odps_frames.convert.zones import check_zone
 from odps_frames.errors import CastError, SchemaMismatch
 
 if TYPE_CHECKING:

@@ -57,22 +57,45 @@ def to_decimal(source: AnyType, target: AnyType) -> Cast:
     )
     if source == target:
         return Cast(target, keep)
-    middle: AnyType
     if pa.types.is_integer(source):
         middle = pa.decimal256(min(_INT_DIGITS + target.scale, _MAX_DIGITS), target.scale)
-    elif pa.types.is_floating(source):
-        middle = pa.string()
-    elif pa.types.is_decimal256(source):
-        # Straight to 128 bits Arrow also refuses values that fit (pyarrow 26).
-        middle = pa.decimal256(_MAX_DIGITS, target.scale)
-    elif pa.types.is_decimal(source):
-        return checked(target, why)
-    else:
-        raise NeverFitsError("cast it to numbers first")
-    return Cast(
-        target,
-        lambda array: attempt(array, lambda some: some.cast(middle).cast(target), why),
-    )
+        return _in_steps(middle, target, why)
+    if pa.types.is_decimal(source):
+        return Cast(target, lambda array: _rescale(array, target, why))
+    if pa.types.is_floating(source):
+        return Cast(target, lambda array: _float_to_decimal(array, target, why))
+    raise NeverFitsError("cast it to numbers first")
+
+
+def _in_steps(middle: AnyType, target: AnyType, why: str) -> Cast:
+    def convert(some: AnyArray) -> AnyArray:
+        return some.cast(middle).cast(target)
+
+    return Cast(target, lambda array: attempt(array, convert, why))
+
+
+def _rescale(array: AnyArray, target: AnyType, why: str) -> AnyArray:
+    # In 128 bits Arrow overflows in silence where digits behind the point are added, and where
+    # bits are dropped at once it refuses values that fit (pyarrow 26): so by way of 256 bits.
+    middle = pa.decimal256(_MAX_DIGITS, target.scale)
+    back = pa.decimal256(_MAX_DIGITS, array.type.scale)
+
+    def convert(some: AnyArray) -> AnyArray:
+        wide = some.cast(middle)
+        if pa.types.is_decimal256(some.type) and not wide.cast(back).equals(some.cast(back)):
+            raise OverflowError(why)
+        return wide.cast(target)
+
+    return attempt(array, convert, why)
+
+
+def _float_to_decimal(array: AnyArray, target: AnyType, why: str) -> AnyArray:
+    size = pc.abs(array.cast(pa.float64()))
+    # Arrow reads "5e-233" as a decimal of 0 and does not complain (pyarrow 26).
+    high, low = 10.0 ** (target.precision - target.scale), 10.0**-target.scale
+    within = pc.and_(pc.less(size, high), pc.greater_equal(size, low))
+    require(array, pc.or_(within, pc.equal(size, 0.0)), why)
+    return attempt(array, lambda some: some.cast(pa.string()).cast(target), why)
 
 
 def _float_to_integer(array: AnyArray, target: AnyType, why: str) -> AnyArray:

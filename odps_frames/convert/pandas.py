@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from odps_frames.convert.misfit import attempt, blame, require
 from odps_frames.convert.nested import is_nested
-from odps_frames.convert.timestamps import check_zone, zoned_type
 from odps_frames.convert.untyped import pc
+from odps_frames.convert.zones import check_zone, zoned_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable

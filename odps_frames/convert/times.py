@@ -16,6 +16,7 @@ from odps_frames.convert.timestamps import (
     rescale,
 )
 from odps_frames.convert.untyped import pc
+from odps_frames.convert.zones import to_utc
 
 if TYPE_CHECKING:
     from odps_frames.convert.timestamps import Unit
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["timestamp_unit", "to_date", "to_instant", "to_interval", "to_local_time"]
 
 _DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
-_INT64_MAX = 2**63 - 1
 
 
 def timestamp_unit(source: AnyType) -> Unit:
@@ -43,7 +43,7 @@ def to_instant(source: AnyType, unit: Unit, tz: str) -> Cast:
 
     def convert(array: AnyArray) -> AnyArray:
         if array.type.tz is None:
-            array = _read_in_zone(array, tz)
+            array = to_utc(array, tz)
         return _in_calendar(rescale(array, unit))
 
     return Cast(pa.timestamp(unit), convert)
@@ -81,20 +81,6 @@ def to_interval(source: AnyType) -> Cast:
 def _in_calendar(array: AnyArray) -> AnyArray:
     check_calendar(array)
     return array
-
-
-def _read_in_zone(array: AnyArray, tz: str) -> AnyArray:
-    if tz == "UTC":
-        return array
-    unit = array.type.unit
-    if unit == "ns":  # near the ends of int64 Arrow would wrap a shift by the zone, in silence
-        ticks, limit = array.view(pa.int64()), _INT64_MAX - _DAY[unit]
-        inside = pc.and_(pc.greater(ticks, -limit), pc.less(ticks, limit))
-        require(array, inside, "it is within a day of the end of what 'ns' can count")
-    else:
-        check_calendar(array)
-    why = f"there is no such time in {tz}, or there are two; give it a zone with .dt.tz_localize"
-    return attempt(array, lambda some: pc.assume_timezone(some, tz), why)
 
 
 def _midnight_to_date(array: AnyArray) -> AnyArray:

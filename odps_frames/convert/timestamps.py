@@ -4,39 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from odps_frames.convert.misfit import attempt, require
 from odps_frames.convert.untyped import pc
-from odps_frames.errors import ConfigError
-from odps_frames.model.types import (
-    ArrayType,
-    Kind,
-    MapType,
-    PrimitiveType,
-    StructType,
-    VectorType,
-)
 
 if TYPE_CHECKING:
     from typing import Literal
 
     from odps_frames.convert.untyped import AnyArray, AnyType
-    from odps_frames.model.types import DataType
 
     Unit = Literal["s", "ms", "us", "ns"]
 
 __all__ = [
     "PAIR",
     "check_calendar",
-    "check_zone",
     "duration_to_pair",
     "is_pair",
     "pair_to_duration",
     "pair_to_timestamp",
     "rescale",
-    "zoned_type",
 ]
 
 PAIR = pa.struct([pa.field("sec", pa.int64()), pa.field("nano", pa.int32())])
@@ -50,48 +37,6 @@ _FIRST_DAY = -719_162
 _LAST_DAY = 2_932_896
 _INT64_MIN = -(2**63)
 _INT64_MAX = 2**63 - 1
-
-
-def check_zone(tz: str) -> None:
-    """Check that a time zone is known.
-
-    Raises
-    ------
-    ConfigError
-        When it is not.
-    """
-    if tz == "UTC":  # known also where the machine has no table of zones
-        return
-    try:
-        pc.assume_timezone(pa.array([0], pa.timestamp("s")), tz)
-        pd.DatetimeTZDtype("s", tz)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"no time zone {tz!r} is known here; expected a name such as 'Asia/Shanghai', or 'UTC'"
-        ) from error
-
-
-def zoned_type(found: AnyType, type_: DataType, tz: str) -> AnyType:
-    """Give the instants in an Arrow type, nested ones too, a zone to be shown in."""
-    match type_:
-        case PrimitiveType(Kind.DATETIME | Kind.TIMESTAMP):
-            return pa.timestamp(found.unit, tz)
-        case ArrayType(element) | VectorType(element=element):
-            return pa.list_(found.value_field.with_type(zoned_type(found.value_type, element, tz)))
-        case MapType(key, value):
-            return pa.map_(
-                zoned_type(found.key_type, key, tz), zoned_type(found.item_type, value, tz)
-            )
-        case StructType(fields):
-            inner = [found.field(i) for i in range(len(fields))]
-            return pa.struct(
-                [
-                    old.with_type(zoned_type(old.type, field.type, tz))
-                    for old, field in zip(inner, fields, strict=True)
-                ]
-            )
-        case _:
-            return found
 
 
 def is_pair(type_: AnyType) -> bool:
