@@ -162,8 +162,6 @@ class ReadSessions:
     def preview(self, call: PreviewCall) -> RowStream:
         """Read the first rows of a table or of one of its partitions."""
         limit = PREVIEW_ROWS if call.limit is None else call.limit
-        if limit < 0:
-            raise invalid(f"Limit={limit}; expected at least 0")
         partitions = (call.partition,) if call.partition else None
         spec = ReadSpec(table=call.table, partitions=partitions)
 

@@ -112,21 +112,27 @@ def parse_selector(text: str, columns: Sequence[Column]) -> Selector:
     ServiceError
         When the text is no such choice, or could be read in two ways.
     """
-    left = {column.name.lower() for column in columns}
+    names = {column.name.lower() for column in columns}
+    left = set(names)
     items: list[tuple[str, str]] = []
     position = 0
     while text[position:].strip():
         match = _NAME.match(text, position)
         if match is None or match.group(1).lower() not in left:
-            names = ", ".join(column.name for column in columns) or "none"
+            expected = ", ".join(column.name for column in columns) or "none"
             raise invalid(
                 f"partition {text!r} at {text[position:]!r}; expected 'name=value' with each of "
-                f"the partition columns at most once: {names}"
+                f"the partition columns at most once: {expected}"
             )
         left.discard(match.group(1).lower())
-        value, position = _value(text, match.end(), left)
+        start = match.end()
+        quoted = _quoted(text, start, left)
+        value, position = quoted or _plain(text, start, left)
+        if quoted is None and _cut(names).search(value):
+            raise invalid(
+                f"partition {text!r} can be read in more than one way; put the values in quotes"
+            )
         items.append((match.group(1), value))
-    _refuse_ambiguous(text, [name for name, _ in items], [value for _, value in items])
     return selector_of(items, columns)
 
 
@@ -163,37 +169,33 @@ def _cut(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"\s*[,/](?=\s*`?(?:{either})`?\s*=)", re.IGNORECASE)
 
 
-def _value(text: str, start: int, left: set[str]) -> tuple[str, int]:
-    """Return the value that begins at ``start``, and where the next pair begins."""
-    cut = _cut(left)
+def _quoted(text: str, start: int, left: set[str]) -> tuple[str, int] | None:
+    """Return a value in quotes and where the next pair begins, or None.
+
+    Quotes inside may be escaped or not; the closing one is followed by the end or the next pair.
+    """
     while text[start : start + 1].isspace():
         start += 1
     quote = text[start : start + 1]
-    if quote in ("'", '"'):
-        position = start + 1
-        while position < len(text):
-            if text[position] == "\\" and text[position + 1 : position + 2] in ("\\", quote):
-                position += 2
-                continue
-            if text[position] == quote:
-                if not text[position + 1 :].strip():
-                    return _unescape(text[start + 1 : position], quote), len(text)
-                if end := cut.match(text, position + 1):
-                    return _unescape(text[start + 1 : position], quote), end.end()
-            position += 1
-    end = cut.search(text, start)
-    value = text[start : end.start() if end else None]
-    return value.strip(), end.end() if end else len(text)
+    position = start + 1
+    while quote in ("'", '"') and position < len(text):
+        if text[position] == "\\" and text[position + 1 : position + 2] in ("\\", quote):
+            position += 2
+            continue
+        if text[position] == quote:
+            end = len(text) if not text[position + 1 :].strip() else None
+            if end is None and (cut := _cut(left).match(text, position + 1)):
+                end = cut.end()
+            if end is not None:
+                return _unescape(text[start + 1 : position], quote), end
+        position += 1
+    return None
+
+
+def _plain(text: str, start: int, left: set[str]) -> tuple[str, int]:
+    cut = _cut(left).search(text, start)
+    return text[start : cut.start() if cut else None].strip(), cut.end() if cut else len(text)
 
 
 def _unescape(value: str, quote: str) -> str:
     return re.sub(rf"\\([\\{quote}])", r"\1", value)
-
-
-def _refuse_ambiguous(text: str, names: Sequence[str], values: Sequence[str]) -> None:
-    """Refuse a value inside of which a pair seems to follow that stands in the text already."""
-    for value in values:
-        if len(values) > 1 and _cut(names).search(value) and "'" not in text and '"' not in text:
-            raise invalid(
-                f"partition {text!r} can be read in more than one way; put the values in quotes"
-            )
