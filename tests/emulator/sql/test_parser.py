@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+
+from odps_frames.emulator.sql.parser import parse
+from odps_frames.emulator.sql.statements import (
+    AddColumns,
+    AddPartitions,
+    CreateTable,
+    DropPartitions,
+    DropTable,
+    TruncateTable,
+)
+from odps_frames.emulator.sql.tokens import SqlFault
+from odps_frames.model.schema import Column
+from odps_frames.model.table import Partition, TableRef
+from odps_frames.model.types import parse_type
+
+
+def column(name: str, type_: str, comment: str = "", *, nullable: bool = True) -> Column:
+    return Column(name, parse_type(type_), comment, nullable)
+
+
+def test_create_table_with_every_clause() -> None:
+    statement = parse(
+        """
+        create table IF NOT EXISTS `P`.default.T ( -- a comment
+          a BIGINT not null comment 'it''s',
+          B map<string, decimal(10, 2)> COMMENT "say \\"x\\"" NULL,
+          `c` struct<x: array<int>, `y z`: varchar(3)>
+        )
+        comment 'tab\\tle' /* another */
+        PARTITIONED BY (pt STRING COMMENT '日', n int)
+        TBLPROPERTIES ("k" = 'v', 'w'='')
+        lifecycle 7;
+        """
+    )
+    assert isinstance(statement, CreateTable)
+    assert statement.name.parts == ("p", "default", "t")
+    assert statement.if_not_exists
+    assert statement.columns == (
+        column("a", "bigint", "it's", nullable=False),
+        column("b", "map<string,decimal(10,2)>", 'say "x"'),
+        column("c", "struct<x:array<int>,`y z`:varchar(3)>"),
+    )
+    assert statement.partition_columns == (column("pt", "string", "日"), column("n", "int"))
+    assert statement.comment == "tab\tle"
+    assert statement.properties == {"k": "v", "w": ""}
+    assert statement.lifecycle == 7
+
+
+def test_short_statements() -> None:
+    create = parse("CREATE TABLE t (a int)")
+    assert isinstance(create, CreateTable)
+    assert (create.comment, create.lifecycle, create.partition_columns) == ("", None, ())
+    drop = parse("drop table if exists a.t;")
+    assert isinstance(drop, DropTable)
+    assert (drop.if_exists, drop.name.parts) == (True, ("a", "t"))
+    columns = parse("ALTER TABLE t ADD COLUMNS (c int, d string comment 'x')")
+    assert isinstance(columns, AddColumns)
+    assert columns.columns == (column("c", "int"), column("d", "string", "x"))
+
+
+def test_partitions() -> None:
+    added = parse(
+        "ALTER TABLE t ADD IF NOT EXISTS PARTITION (pt='a\\'b', n=01) PARTITION (pt=-1,n='')"
+    )
+    assert isinstance(added, AddPartitions)
+    assert added.if_not_exists
+    assert added.specs == ((("pt", "a'b"), ("n", "01")), (("pt", "-1"), ("n", "")))
+    dropped = parse("alter table t drop  partition(`pt`='x'), partition(pt=\"y\")")
+    assert isinstance(dropped, DropPartitions)
+    assert dropped.specs == ((("pt", "x"),), (("pt", "y"),))
+    truncated = parse("TRUNCATE TABLE t PARTITION (pt='x')")
+    assert isinstance(truncated, TruncateTable)
+    assert truncated.specs == ((("pt", "x"),),)
+    assert parse("truncate table t") == TruncateTable(parse("truncate table t").name)
+
+
+@pytest.mark.parametrize("value", ["it's", 'a"b', "a\\b", "\\'", "日本🦆", "`", "--", "/* */", ";"])
+def test_quoted_values_come_back_as_they_were(value: str) -> None:
+    spec = Partition((("pt", value),)).quoted()
+    statement = parse(f"ALTER TABLE {TableRef('p', 't').quoted()} ADD PARTITION ({spec})")
+    assert isinstance(statement, AddPartitions)
+    assert statement.specs == ((("pt", value),),)
+
+
+@pytest.mark.parametrize(
+    ("sql", "place", "words"),
+    [
+        ("", "[1,1]", "a statement"),
+        ("creat table t", "[1,1]", "'creat'"),
+        ("create table t (a int", "[1,22]", "end of the statement"),
+        ("create table t (a)", "[1,18]", "a type"),
+        ("create table t (a itn)", "[1,19]", "itn"),
+        ("create table t (a int) trash", "[1,24]", "TRASH is not supported"),
+        ("create table t (a int) comment 'x' comment 'y'", "[1,36]", "twice"),
+        ("create table\n  t (a int,\n   日 int c)", "[3,10]", "C of a column"),
+        ("drop table t t", "[1,14]", "the end"),
+        ("drop table 'x", "[1,12]", "unexpected"),
+        ("drop table a.b.c.d", "[1,12]", "3 parts"),
+        ("drop table `a b`", "[1,12]", "letters"),
+        ("alter table t add partition pt=1", "[1,29]", "'('"),
+        ("alter table t add", "[1,18]", "PARTITION"),
+        ("alter table t add partition (pt)", "[1,32]", "="),
+        ("truncate table t partition (pt=)", "[1,32]", "a value"),
+        ("create table t (a array<int)", "[1,19]", "not a MaxCompute type"),
+    ],
+)
+def test_faults_say_where_they_are(sql: str, place: str, words: str) -> None:
+    with pytest.raises(SqlFault) as fault:
+        parse(sql)
+    code = "ODPS-0130071" if "supported" in str(fault.value) else "ODPS-0130161"
+    assert str(fault.value).startswith(f"{code}:{place} ")
+    assert words in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("SELECT 1", "SELECT"),
+        ("insert into t values (1)", "INSERT"),
+        ("create view v as select 1", "CREATE VIEW"),
+        ("create table t as select 1", "CREATE TABLE ... AS"),
+        ("create table t like u", "CREATE TABLE ... LIKE"),
+        ("create table t (a int) clustered by (a)", "CLUSTERED"),
+        ("create table t (a int, primary key (a))", "PRIMARY KEY"),
+        ("create table t (a int default 1)", "DEFAULT of a column"),
+        ("alter table t rename to u", "RENAME"),
+        ("alter table t drop columns a", "DROP COLUMNS"),
+        ("alter table t drop partition (pt > '1')", ">"),
+        ("drop view v", "DROP VIEW"),
+    ],
+)
+def test_what_is_not_carried_out_is_named(sql: str, named: str) -> None:
+    with pytest.raises(SqlFault, match="ODPS-0130071") as fault:
+        parse(sql)
+    assert named in str(fault.value)
+    assert "is not supported here" in str(fault.value)
