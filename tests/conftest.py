@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 import odps_frames as of
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 
 _NUMBERS = itertools.count()
+
+# No example fails for being slow: a test says what holds, not how fast the machine is.
+settings.register_profile("repository", deadline=None)
+settings.load_profile("repository")
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,16 @@ __all__ = ["MAX_BATCH_ROWS", "arrow_reader"]
 MAX_BATCH_ROWS = 65_536
 _MAX_BATCH_BYTES = 2**30
 """Half of what the offsets of one plain column of text or bytes can count."""
+_SHARED = 1.5
+"""Halves that together have so many times the bytes of the whole share most of them."""
 
 
 def arrow_reader(
-    data: object, *, index: bool = False, columns: tuple[Column, ...] = ()
+    data: object,
+    *,
+    index: bool = False,
+    columns: tuple[Column, ...] = (),
+    max_batch_bytes: int = _MAX_BATCH_BYTES,
 ) -> pa.RecordBatchReader:
     """Read data as Arrow batches of at most 65,536 rows.
 
@@ -40,6 +46,8 @@ def arrow_reader(
     columns : tuple of Column
         The columns that the data is for, where known: of Python objects in a frame they tell
         maps from structs and lists.
+    max_batch_bytes : int
+        Size from which a batch is halved.
 
     Raises
     ------
@@ -51,13 +59,14 @@ def arrow_reader(
         For a column of Python objects of several kinds.
     """
     if isinstance(data, pd.DataFrame):
-        return _from_pandas(data, index=index, columns=columns)
+        schema, batches = _from_pandas(data, index=index, columns=columns)
+        return pa.RecordBatchReader.from_batches(schema, _capped(batches, max_batch_bytes))
     if index:
         raise TypeError(f"index=True is for pandas; {_name(data)} has no index")
     if callable(data) and not hasattr(data, "__arrow_c_stream__"):
-        return arrow_reader(data(), columns=columns)
+        return arrow_reader(data(), columns=columns, max_batch_bytes=max_batch_bytes)
     reader = _reader(data)
-    return pa.RecordBatchReader.from_batches(reader.schema, _capped(reader))
+    return pa.RecordBatchReader.from_batches(reader.schema, _capped(reader, max_batch_bytes))
 
 
 def _reader(data: Any) -> AnyArray:  # noqa: ANN401  asked what it can do
@@ -99,27 +108,27 @@ def _name(data: object) -> str:
     return f"{type(data).__module__}.{type(data).__qualname__}"
 
 
-def _capped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _capped(batches: Iterable[pa.RecordBatch], max_bytes: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for start in range(0, batch.num_rows, MAX_BATCH_ROWS):
-            yield from _halved(batch.slice(start, MAX_BATCH_ROWS))
+            yield from _halved(batch.slice(start, MAX_BATCH_ROWS), max_bytes)
 
 
-def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Halve a batch that holds very much; not for buffers that halves would share."""
+def _halved(batch: pa.RecordBatch, max_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Halve a batch that holds very much, unless the halves would share it."""
     half = batch.num_rows // 2
-    if batch.nbytes > _MAX_BATCH_BYTES and half:
+    if batch.nbytes > max_bytes and half:
         front, back = batch.slice(0, half), batch.slice(half)
-        if max(front.nbytes, back.nbytes) < batch.nbytes:
-            yield from _halved(front)
-            yield from _halved(back)
+        if front.nbytes + back.nbytes < _SHARED * batch.nbytes:
+            yield from _halved(front, max_bytes)
+            yield from _halved(back, max_bytes)
             return
     yield batch
 
 
 def _from_pandas(
     frame: pd.DataFrame, *, index: bool, columns: tuple[Column, ...]
-) -> pa.RecordBatchReader:
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     found = [*(_index_levels(frame) if index else ()), *_named_columns(frame)]
     names = [name for name, _ in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -132,9 +141,9 @@ def _from_pandas(
         for start in range(0, len(frame), MAX_BATCH_ROWS):
             stop = min(start + MAX_BATCH_ROWS, len(frame))
             arrays = [source.take(start, stop) for source in sources]
-            yield from _halved(pa.RecordBatch.from_arrays(arrays, schema=schema))
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    return schema, batches()
 
 
 def _named_columns(frame: pd.DataFrame) -> list[tuple[str, Any]]:

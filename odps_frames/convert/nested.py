@@ -74,11 +74,7 @@ def entry_types(type_: AnyType) -> tuple[AnyType, AnyType]:
 
 def rebuild_map(array: AnyArray, key: Convert, value: Convert, type_: AnyType) -> AnyArray:
     """Convert the keys and values of a map, or of a list of {key, value}, to a map of ``type_``."""
-    entries = array
-    if pa.types.is_map(array.type):
-        names = zip(("key", "value"), entry_types(array.type), strict=True)
-        entry = pa.struct([pa.field(name, member) for name, member in names])
-        entries = array.cast(pa.list_(entry))  # list kernels refuse maps; some abort (pyarrow 26)
+    entries = _entries(array) if pa.types.is_map(array.type) else array
     offsets = _offsets(entries)
     with moved(offsets):
         keys, values = entries.flatten().flatten()
@@ -98,6 +94,18 @@ def rebuild_struct(
     children = [convert(flat[place]) for place, convert in members]
     fields = [type_.field(i) for i in range(type_.num_fields)]
     return pa.StructArray.from_arrays(children, fields=fields, mask=_nulls(array))
+
+
+def _entries(array: AnyArray) -> AnyArray:
+    """Make a map a list of {key, value}: kernels for lists refuse maps, or abort on them.
+
+    A cast would do, but for children of NULL only, which it cuts short (pyarrow 26).
+    """
+    offsets = array.offsets
+    start, stop = offsets[0].as_py(), offsets[-1].as_py()
+    members = [child.slice(start, stop - start) for child in (array.keys, array.items)]
+    entries = pa.StructArray.from_arrays(members, names=["key", "value"])
+    return pa.ListArray.from_arrays(pc.subtract(offsets, start), entries, mask=_nulls(array))
 
 
 def _offsets(array: AnyArray) -> AnyArray:

@@ -85,12 +85,30 @@ def test_structs_are_rebuilt_in_another_order(rows: list[tuple[int | None, bool]
     ]
 
 
+def test_children_that_are_all_null_are_not_cut_short() -> None:
+    lists = pa.ListArray.from_arrays(pa.array([0, 2], pa.int32()), pa.nulls(2))
+    parts: list[Any] = [pa.array([0, 1], pa.int32()), pa.array([5]), lists]
+    maps = pa.MapArray.from_arrays(*parts)
+    target = pa.map_(pa.int8(), pa.list_(pa.int8()))
+
+    def inner(array: Any) -> Any:
+        return rebuild_list(array, lambda some: pa.nulls(len(some), pa.int8()), target.item_type)
+
+    found = rebuild_map(maps, narrow, inner, target)
+    found.validate(full=True)
+    assert found.to_pylist() == [[(5, [None, None])]]
+
+
 def test_what_lies_under_a_null_is_not_converted() -> None:
     values = pa.array([1, 1000, 2])
     lists = pa.ListArray.from_arrays(
         pa.array([0, 1, 2, 3], pa.int32()), values, mask=pa.array([False, True, False])
     )
     assert rebuild_list(lists, narrow, NARROW).to_pylist() == [[1], None, [2]]
+    parts: list[Any] = [pa.array([0, 1, 2, 3], pa.int32()), values, values]
+    maps = pa.MapArray.from_arrays(*parts, mask=pa.array([False, True, False]))
+    target = pa.map_(pa.int8(), pa.int8())
+    assert rebuild_map(maps, narrow, narrow, target).to_pylist() == [[(1, 1)], None, [(2, 2)]]
     structs = pa.StructArray.from_arrays(
         [values], fields=[pa.field("a", pa.int64())], mask=pa.array([False, True, False])
     )
