@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import pyarrow as pa
@@ -39,6 +39,7 @@ class Files:
         self._guard = threading.Lock()
         self._holds: Counter[str] = Counter()
         self._doomed: set[str] = set()
+        self._given_up: deque[list[str]] = deque()
 
     def create(self, schema: pa.Schema) -> tuple[str, pa.RecordBatchFileWriter]:
         """Begin a file; it has no name that anybody knows until `finish`."""
@@ -76,16 +77,17 @@ class Files:
             names, found = find()
             held = list(names)
             self._holds.update(held)
+        self._tidy()
         return Hold(self, held), found
 
-    def let_go(self, names: Iterable[str]) -> None:
-        """Give up holding files; those that were to be deleted meanwhile are."""
-        with self._guard:
-            self._holds.subtract(names)
-            self._holds = +self._holds
-            free = {name for name in self._doomed if not self._holds[name]}
-            self._remove(free)
-            self._doomed -= free
+    def let_go(self, names: list[str]) -> None:
+        """Give up holding files; those that were to be deleted meanwhile are.
+
+        The garbage collector may call this anywhere, also in a thread that has the guard already,
+        so that this must not wait for it: whoever has the guard then tidies up after itself.
+        """
+        self._given_up.append(names)
+        self._tidy()
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete files, those that are being read as soon as nobody reads them."""
@@ -94,6 +96,19 @@ class Files:
             held = {name for name in doomed if self._holds[name]}
             self._doomed |= held
             self._remove(doomed - held)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        while self._given_up and self._guard.acquire(blocking=False):
+            try:
+                while self._given_up:
+                    self._holds.subtract(self._given_up.popleft())
+                self._holds = +self._holds
+                free = {name for name in self._doomed if not self._holds[name]}
+                self._doomed -= free
+                self._remove(free)
+            finally:
+                self._guard.release()
 
     def sweep(self, known: Collection[str]) -> int:
         """Delete every file that the catalog does not name; return how many there were."""

@@ -51,5 +51,7 @@ class FolderLock:
         os.write(self._handle, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
-        """Give the folder back."""
-        os.close(self._handle)
+        """Give the folder back; doing it twice does nothing."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
