@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from odps_frames.credentials import CredentialSource
 from odps_frames.errors import ConfigError, NotFound
 from odps_frames.model.read import BatchOptions, ReadSpec
 from odps_frames.model.table import Partition, TableRef
@@ -12,9 +11,8 @@ from odps_frames.model.write import WriteSpec
 from odps_frames.read.session import ReadSession
 from odps_frames.read.stream import StreamPlan, decode_batches
 from odps_frames.statement import run_statement
-from odps_frames.transport.http import HttpTransport
-from odps_frames.transport.identity import IdentityTransport
-from odps_frames.transport.retry import Meter, RetryingTransport, RetryPolicy
+from odps_frames.transport.retry import Meter, RetryPolicy
+from odps_frames.transport.stack import transport_of
 from odps_frames.wire.catalog import (
     decode_partitions,
     decode_table,
@@ -63,17 +61,11 @@ class Connection:
     ) -> None:
         self.config = config
         self.policy = policy or RetryPolicy(max_attempts=config.max_attempts)
-        self._http = HttpTransport(config) if transport is None else None
-        carrier: Transport = transport if self._http is None else self._http  # type: ignore[assignment]  # one of the two is there
-        identity = IdentityTransport(carrier, config, CredentialSource(config))
-        self.transport = RetryingTransport(identity, self.policy)
-        if self._http is not None:
-            self._http.ask = self.transport
+        self.transport = transport_of(config, carrier=transport, policy=self.policy)
 
     def close(self) -> None:
         """Close idle connections."""
-        if self._http is not None:
-            self._http.close()
+        self.transport.close()
 
     def __reduce__(self) -> tuple[type[Self], tuple[Config]]:
         return type(self), (self.config,)

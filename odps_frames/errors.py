@@ -26,6 +26,7 @@ Every error pickles, so that a worker can raise it in another process.
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -210,6 +211,15 @@ class CommitUnknown(OdpsError):
         super().__init__(message)
         self.session_id = session_id
         self.resolver: Callable[[], bool] | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., OdpsError], tuple[object, ...]]:
+        """Travel with the question where it can travel, else without it."""
+        state = dict(self.__dict__)
+        try:
+            pickle.dumps(self.resolver)
+        except (TypeError, AttributeError, pickle.PicklingError):
+            state["resolver"] = None
+        return _restore, (type(self), self.message, state)
 
     def resolve(self) -> bool:
         """Ask again: True when the rows are in the table, False when they are not.

@@ -245,7 +245,7 @@ def test_a_source_that_fails_leaves_nothing(client: LocalClient, filled: str) ->
         yield pa.RecordBatch.from_pydict({"id": [5], "pt": ["a"]})
         raise LookupError("the source is gone")
 
-    schema = pa.schema([pa.field("id", pa.int64()), pa.field("pt", pa.string())])
+    schema = pa.table({"id": [1], "pt": ["a"]}).schema
     reader = pa.RecordBatchReader.from_batches(schema, batches())
     with pytest.raises(LookupError, match="gone"):
         of.to_odps(reader, filled, client=client)

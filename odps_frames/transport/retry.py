@@ -126,15 +126,32 @@ class RetryingTransport:
         *,
         budget: RetryBudget | None = None,
         meter: Meter | None = None,
+        recipe: Callable[[], RetryingTransport] | None = None,
+        close: Callable[[], object] | None = None,
     ) -> None:
+        self.close = close or (lambda: None)
         self._below = below
+        self._recipe = recipe
         self.policy = policy or RetryPolicy()
         self._budget = budget or RetryBudget()
         self._meter = meter or Meter()
 
     def metered(self, meter: Meter) -> RetryingTransport:
         """The same transport, counting its retries into ``meter``."""
-        return RetryingTransport(self._below, self.policy, budget=self._budget, meter=meter)
+        return RetryingTransport(
+            self._below,
+            self.policy,
+            budget=self._budget,
+            meter=meter,
+            recipe=self._recipe,
+            close=self.close,
+        )
+
+    def __reduce__(self) -> tuple[Callable[[], RetryingTransport], tuple[()]]:
+        """Travel as what makes it anew: sockets and locks stay where they are."""
+        if self._recipe is None:
+            raise TypeError("a transport without an address cannot travel to another process")
+        return self._recipe, ()
 
     def send(self, request: Request, /) -> Response:
         """Send, and again while that may help; an answer that is returned is a success.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from odps_frames.errors import ProtocolError, ServiceUnavailable
+from odps_frames.errors import ServiceUnavailable
 from odps_frames.model.lifecycle import StreamState
 from odps_frames.model.write import StreamId
 from odps_frames.transport.retry import Meter, RetryPolicy
@@ -119,8 +119,6 @@ class BlockWriter:
             msg = f"the service gave stream {stream.stream} up: {info.error_message}"
             raise ServiceUnavailable(msg, code=info.error_code or "", session_id=self.session_id)
         if info.n_rows is not None and info.n_rows != n_rows:
-            msg = (
-                f"stream {stream.stream} holds {info.n_rows} rows after {n_rows} were sent; "
-                "nothing was committed"
-            )
-            raise ProtocolError(msg, session_id=self.session_id)
+            # A body may have been carried out more often than its answers told: a new attempt.
+            msg = f"stream {stream.stream} holds {info.n_rows} rows after {n_rows} were sent"
+            raise ServiceUnavailable(msg, session_id=self.session_id)

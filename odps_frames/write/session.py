@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
@@ -259,14 +260,7 @@ class WriteSession:
         raise self._unknown() from cause
 
     def _ask(self) -> SessionStatus:
-        request = encode_get(
-            self.spec.table, self.session_id, mode=self.spec.mode, envelope=self._envelope
-        )
-        try:
-            answer = self._transport.send(request)
-            return decode_session(answer, self.session_id).value.status
-        except ServiceUnavailable:
-            return SessionStatus.COMMITTING  # no answer now; it is asked again
+        return _status(self._transport, self.spec, self.session_id, self._envelope)
 
     def _unknown(self) -> CommitUnknown:
         msg = (
@@ -276,21 +270,40 @@ class WriteSession:
             "look at the table, before writing them again"
         )
         error = CommitUnknown(msg, session_id=self.session_id)
-        error.resolver = self._resolve
+        error.resolver = functools.partial(
+            _resolve, self._transport, self.spec, self.session_id, self._envelope, msg
+        )
         return error
-
-    def _resolve(self) -> bool:
-        match self._ask():
-            case SessionStatus.COMMITTED:
-                self.status = SessionStatus.COMMITTED
-                return True
-            case SessionStatus.ABORTED | SessionStatus.EXPIRED | SessionStatus.NORMAL:
-                return False
-            case _:
-                raise self._unknown()
 
     def on(self, transport: Transport) -> WriteSession:
         """The same session over another transport, with none of its receipts."""
         return WriteSession(
             transport, self.spec, self.session_id, replace(self._envelope), policy=self._policy
         )
+
+
+def _status(
+    transport: Transport, spec: WriteSpec, session_id: str, envelope: Envelope
+) -> SessionStatus:
+    request = encode_get(spec.table, session_id, mode=spec.mode, envelope=envelope)
+    try:
+        return decode_session(transport.send(request), session_id).value.status
+    except ServiceUnavailable:
+        return SessionStatus.COMMITTING  # no answer now; it is asked again
+
+
+def _resolve(
+    transport: Transport, spec: WriteSpec, session_id: str, envelope: Envelope, message: str
+) -> bool:
+    """Tell whether a commit took effect; a function, so that its error can travel."""
+    match _status(transport, spec, session_id, envelope):
+        case SessionStatus.COMMITTED:
+            return True
+        case SessionStatus.ABORTED | SessionStatus.EXPIRED | SessionStatus.NORMAL:
+            return False
+        case _:
+            error = CommitUnknown(message, session_id=session_id)
+            error.resolver = functools.partial(
+                _resolve, transport, spec, session_id, envelope, message
+            )
+            raise error
