@@ -61,15 +61,15 @@ class SocketTransport:
     def send(self, request: Request) -> Response:
         prefix = "/api" if request.site is Site.REST else ""
         address = f"{prefix}{quote(request.path)}?{urlencode(request.query)}"
-        body: Any = request.body() if callable(request.body) else request.body
+        body: Any = request.body
+        streamed = body is not None and not isinstance(body, bytes)
         fields = dict(sign(request, KEY, self._clock()).headers)
-        if callable(request.body):
+        if streamed:
+            body = body()
             fields["Transfer-Encoding"] = "chunked"
         connection = http.client.HTTPConnection(self._host, timeout=30)
         try:
-            connection.request(
-                request.method, address, body, fields, encode_chunked=callable(request.body)
-            )
+            connection.request(request.method, address, body, fields, encode_chunked=streamed)
             answer = connection.getresponse()
         except OSError as error:
             connection.close()
@@ -272,3 +272,14 @@ def served(open_service: Callable[..., Service], clock: Clock) -> Iterator[Servi
         service.send = SocketTransport(server.endpoint, clock).send
         service.endpoint = server.endpoint
         yield service
+
+
+@pytest.fixture
+def reach() -> Callable[[str], Service]:
+    """Reach a service of another process by its endpoint."""
+
+    def at(endpoint: str) -> Service:
+        nobody: Any = None
+        return Service(SocketTransport(endpoint).send, nobody, Clock(), endpoint)
+
+    return at

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 
 from odps_frames.config import AccessKey, BearerToken
-from odps_frames.emulator.app import RequestRecord
 from odps_frames.emulator.store import Store
 from odps_frames.errors import AuthenticationError, Conflict, NotFound, ServiceError
 from odps_frames.model.read import BatchOptions
@@ -19,6 +18,8 @@ from odps_frames.wire.signing import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from odps_frames.emulator.app import RequestRecord
 
 KEY = AccessKey("me", "secret")
 TENANT = catalog.encode_tenants()

@@ -20,8 +20,9 @@ from odps_frames.emulator.columns import (
 from odps_frames.model.read import ArrowOptions, TimeUnit
 from odps_frames.model.types import parse_type
 
+at = datetime.fromisoformat  # times without a zone
 PAIR = pa.struct([("sec", pa.int64()), ("nano", pa.int32())])
-DAY = datetime(2020, 2, 29, 1, 2, 3)
+DAY = at("2020-02-29T01:02:03")
 
 
 def keep(array: Any, type_: str) -> Any:
@@ -72,7 +73,7 @@ NESTED_ROWS = [
     {"L": [[("x", DAY)], [], None], "K": "a"},
     None,
     {"L": None, "K": None},
-    {"L": [[("y", datetime(9999, 1, 1)), ("z", None)]], "K": ""},
+    {"L": [[("y", at("9999-01-01")), ("z", None)]], "K": ""},
 ]
 
 
@@ -175,7 +176,7 @@ def test_the_ends_of_nanoseconds() -> None:
 def test_pairs_stay_for_the_rest_of_a_body() -> None:
     keeper = Keeper()
     near = pa.array([DAY], pa.timestamp("us"))
-    far = pa.array([datetime(1, 1, 1)], pa.timestamp("us"))
+    far = pa.array([at("0001-01-01")], pa.timestamp("us"))
     types = [keeper.keep(array, parse_type("timestamp"), "c").type for array in (near, far, near)]
     assert types == [pa.timestamp("ns"), PAIR, PAIR]
 

@@ -27,7 +27,7 @@ def ready(any_service: Any) -> Any:
     return any_service
 
 
-def read(service: Any, **options: Any) -> pa.Table:
+def read(service: Any, **options: Any) -> Any:
     return service.read_split(Split(service.open_read().session_id), **options)
 
 

@@ -13,7 +13,7 @@ from odps_frames.emulator.server import Server
 from odps_frames.wire.arrow_stream import encode_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 TENANTS = "GET /api/tenants HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -120,7 +120,10 @@ def test_names_that_are_allowed(service: Any) -> None:
         assert talk(server, head).endswith(b"\r\n\r\nbox:5")
 
 
-WRITE = "POST /api/storage/v2?Action={action}&Target=projects.demo.tables.t{more} HTTP/1.1\r\nHost: localhost\r\n"
+WRITE = (
+    "POST /api/storage/v2?Action={action}&Target=projects.demo.tables.t{more} HTTP/1.1\r\n"
+    "Host: localhost\r\n"
+)
 
 
 def chunks(*pieces: bytes) -> bytes:
@@ -179,6 +182,7 @@ def test_a_body_shorter_than_its_length_has_no_answer(service: Any, server: Serv
 def test_a_refused_upload_is_read_before_it_is_answered(server: Server, framing: str) -> None:
     body = b"x" * (8 << 20)
     head = WRITE.format(action="TableWrite", more="&SessionId=s&StreamId=s&StreamVersion=1")
+    said: list[bytes | str]
     if framing == "length":
         said = [head, f"Content-Length: {len(body)}\r\n\r\n", body]
     else:
@@ -241,9 +245,8 @@ def test_many_clients_at_once(service: Any, server: Server) -> None:
 
     def ask() -> None:
         for _ in range(5):
-            found.append(
-                talk(server, create_session("Content-Length: 2\r\n"), "{}").count(b"200 OK")
-            )
+            answer = talk(server, create_session("Content-Length: 2\r\n"), "{}")
+            found.append(answer.count(b"200 OK"))
 
     threads = [threading.Thread(target=ask) for _ in range(20)]
     for thread in threads:
@@ -253,9 +256,7 @@ def test_many_clients_at_once(service: Any, server: Server) -> None:
     assert found == [1] * 100
 
 
-def test_stopping_ends_idle_connections_and_waits_for_busy_ones(
-    service: Any, open_service: Callable[..., Any]
-) -> None:
+def test_stopping_ends_idle_connections_and_waits_for_busy_ones(service: Any) -> None:
     service.sql("CREATE TABLE t (a INT)")
     server = Server(service.emulator).start()
     with connect(server) as idle, connect(server) as busy:

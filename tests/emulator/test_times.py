@@ -12,6 +12,7 @@ from odps_frames.emulator.facts import FileFacts, TimeFact, joined_times
 from odps_frames.emulator.times import keep_instants, time_fact, to_unit
 from odps_frames.model.read import TimeUnit
 
+at = datetime.fromisoformat  # times without a zone
 PAIR = pa.struct([("sec", pa.int64()), ("nano", pa.int32())])
 FIRST, LAST = -62_135_596_800, 253_402_300_799
 
@@ -59,16 +60,15 @@ def test_facts_add_up(
 
 
 def test_milliseconds_know_their_range() -> None:
-    near = pa.array([datetime(2262, 1, 1)], pa.timestamp("ms"))
-    far = pa.array([datetime(2263, 1, 1)], pa.timestamp("ms"))
+    near = pa.array([at("2262-01-01")], pa.timestamp("ms"))
+    far = pa.array([at("2263-01-01")], pa.timestamp("ms"))
     assert time_fact(near, TimeFact()).fits_nanoseconds
     assert not time_fact(far, TimeFact()).fits_nanoseconds
 
 
 def test_facts_are_kept_as_text() -> None:
-    facts = FileFacts(
-        batches=(3, 4), column_bytes={"1": 8}, times={"1.element": TimeFact(TimeUnit.NANO, False)}
-    )
+    times = {"1.element": TimeFact(TimeUnit.NANO, fits_nanoseconds=False)}
+    facts = FileFacts(batches=(3, 4), column_bytes={"1": 8}, times=times)
     assert FileFacts.decode(facts.encode()) == facts
 
 
@@ -76,9 +76,9 @@ def test_facts_are_kept_as_text() -> None:
     ("fact", "exact"),
     [
         (TimeFact(), TimeUnit.SECOND),
-        (TimeFact(TimeUnit.NANO, True), TimeUnit.NANO),
-        (TimeFact(TimeUnit.MICRO, False), TimeUnit.MICRO),
-        (TimeFact(TimeUnit.NANO, False), None),
+        (TimeFact(TimeUnit.NANO, fits_nanoseconds=True), TimeUnit.NANO),
+        (TimeFact(TimeUnit.MICRO, fits_nanoseconds=False), TimeUnit.MICRO),
+        (TimeFact(TimeUnit.NANO, fits_nanoseconds=False), None),
     ],
 )
 def test_the_coarsest_unit(fact: TimeFact, exact: TimeUnit | None) -> None:

@@ -16,8 +16,10 @@ from odps_frames.wire.arrow_stream import encode_stream
 from odps_frames.wire.envelope import Envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+at = datetime.fromisoformat  # times without a zone
 
 
 def numbers(*values: int, **columns: Any) -> pa.Table:
@@ -201,11 +203,11 @@ def test_wider_and_narrower_columns_are_cast_where_every_value_fits(service: Any
             "f": pa.array([0.5], pa.float64()),
             "d": pa.array([Decimal("1.5000")], pa.decimal128(38, 4)),
             "s": pa.array(["日本語"], pa.large_string()),
-            "at": pa.array([datetime(2020, 1, 1)], pa.timestamp("s", "Asia/Shanghai")),
+            "at": pa.array([at("2020-01-01")], pa.timestamp("s", "Asia/Shanghai")),
         }
     )
     service.write(data)
-    row = {"i": 127, "f": 0.5, "d": Decimal("1.50"), "s": "日本語", "at": datetime(2020, 1, 1)}
+    row = {"i": 127, "f": 0.5, "d": Decimal("1.50"), "s": "日本語", "at": at("2020-01-01")}
     assert service.rows() == [row]
 
 
@@ -396,11 +398,12 @@ def test_abort(plain: Any, tmp_path: Path) -> None:
     plain.abort(session)
     plain.abort(session)
     assert files(tmp_path) == 0
-    for call in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: plain.commit(session),
         lambda: plain.send_rows(stream, numbers(1)),
         lambda: plain.open_stream(session, "new"),
-    ):
+    )
+    for call in calls:
         with pytest.raises(Conflict, match="aborted"):
             call()
     assert values(plain) == []
@@ -422,7 +425,11 @@ def test_expired_sessions_leave_no_rows(plain: Any, tmp_path: Path) -> None:
     plain.send_rows(stream, numbers(1))
     plain.close_stream(stream)
     plain.clock.advance(hours=24)
-    for call in (lambda: plain.commit(session), lambda: plain.open_stream(session, "new")):
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: plain.commit(session),
+        lambda: plain.open_stream(session, "new"),
+    )
+    for call in calls:
         with pytest.raises(SessionExpired):
             call()
     assert _get_session(plain, session).status is SessionStatus.EXPIRED
@@ -479,14 +486,15 @@ def test_unknown_sessions_and_streams(plain: Any) -> None:
     plain.sql("CREATE TABLE u (a BIGINT)")
     session = plain.open_session()
     nobody = StreamId(session.session_id, "nobody", 1)
-    for call in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: plain.send_rows(nobody, numbers(1)),
         lambda: plain.close_stream(nobody),
         lambda: plain.commit(session, table="u"),
         lambda: plain.abort(session, table="nowhere"),
         lambda: plain.open_stream(session, table="u"),
         lambda: plain.send_rows(StreamId("gone", "s", 1), numbers(1)),
-    ):
+    )
+    for call in calls:
         with pytest.raises(NotFound):
             call()
 

@@ -8,7 +8,7 @@ import pytest
 from odps_frames.errors import NotFound, ServiceError
 from odps_frames.model.schema import Column
 from odps_frames.model.types import parse_type
-from odps_frames.wire import catalog
+from odps_frames.wire import catalog, instance
 from odps_frames.wire.instance import TaskStatus
 
 
@@ -155,8 +155,6 @@ def test_adding_columns(service: Any) -> None:
 
 
 def test_a_statement_of_an_unknown_project(service: Any) -> None:
-    from odps_frames.wire import instance  # noqa: PLC0415
-
     request = instance.encode_submit("nowhere", instance.Statement(sql="DROP TABLE t"))
     with pytest.raises(ServiceError) as refusal:
         instance.decode_submitted(service.send(request))
