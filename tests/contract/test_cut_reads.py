@@ -16,7 +16,7 @@ from odps_frames.transport.retry import Meter
 from odps_frames.wire.compression import Compression
 
 if TYPE_CHECKING:
-    from conftest import Stand
+    Stand = Any  # the class of a fixture, which no test module can import
 
     from odps_frames.read.session import ReadSession
 

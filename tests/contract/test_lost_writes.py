@@ -13,7 +13,7 @@ import odps_frames as of
 from odps_frames.emulator.faults import Cut, Fault, Refuse, Reset
 
 if TYPE_CHECKING:
-    from conftest import Stand
+    Stand = Any  # the class of a fixture, which no test module can import
 
 DATA = pa.table({"id": pa.array(range(100)), "pt": pa.array(["a", "b"] * 50)})
 WRITE = [
@@ -155,7 +155,7 @@ def test_a_session_that_was_aborted_behind_our_back_is_no_success(stand: Stand, 
 
 
 def test_an_exception_in_the_block_aborts(stand: Stand, name: str) -> None:
-    schema = pa.schema([pa.field("id", pa.int64()), pa.field("pt", pa.string())])
+    schema = DATA.schema
 
     def fail() -> None:
         with stand.client.write_session(name) as session:
