@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Self
 
 from odps_frames.emulator.bodies import IncomingBody
@@ -160,7 +161,9 @@ class Emulator:
         try:
             response = self._carry_out(request, exchange)
             status = response.status
-            return response
+            # Callers whose clock is wrong learn the time from here.
+            date = {"Date": format_datetime(self._clock().astimezone(UTC), usegmt=True)}
+            return replace(response, headers=response.headers.adding(date))
         finally:
             record = RequestRecord(
                 operation=exchange.operation,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import secrets
 import socket
 import struct
 import threading
 import time
 from dataclasses import replace
-from email.utils import formatdate
 from http import HTTPStatus
 from io import BufferedReader
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,12 +17,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from odps_frames.emulator.bodies import BrokenConnection, pieces_of
 from odps_frames.emulator.http_head import BadRequest, check_host, read_head, request_of
 from odps_frames.emulator.socket_bodies import ArrivingBody, send_chunked, send_counted
-from odps_frames.errors import ServiceUnavailable
-from odps_frames.wire.http import Response
+from odps_frames.errors import ServiceError, ServiceUnavailable
+from odps_frames.wire.reply import encode_error
 
 if TYPE_CHECKING:
     from odps_frames.emulator.app import Emulator
     from odps_frames.emulator.http_head import Head
+    from odps_frames.wire.http import Response
 
 __all__ = ["ClientConnection"]
 
@@ -132,7 +132,6 @@ class ClientConnection:
         length = response.content_length
         fields = [
             f"HTTP/1.1 {response.status} {_phrase(response.status)}",
-            f"Date: {formatdate(time.time(), usegmt=True)}",
             *(f"{name}: {value}" for name, value in response.headers.items()),
             "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}",
             *(["Connection: close"] if closes else []),
@@ -179,12 +178,8 @@ class _Patient:
 
 
 def _refusal(error: BadRequest) -> Response:
-    document = {"Code": "InvalidArgument", "Message": str(error), "RequestId": "", "HostId": ""}
-    return Response.of(
-        json.dumps(document).encode(),
-        status=error.status,
-        headers={"Content-Type": "application/json", "x-odps-request-id": ""},
-    )
+    refused = ServiceError(str(error), status=error.status, code="InvalidArgument")
+    return encode_error(refused, xml=False, request_id=secrets.token_hex(16))
 
 
 def _phrase(status: int) -> str:

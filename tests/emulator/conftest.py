@@ -56,7 +56,7 @@ class SocketTransport:
 
     def __init__(self, endpoint: str, clock: Clock | None = None) -> None:
         self._host = endpoint.split("/")[2]
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
 
     def send(self, request: Request) -> Response:
         prefix = "/api" if request.site is Site.REST else ""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -58,6 +59,14 @@ def test_bearer_tokens(open_service: Callable[..., Any]) -> None:
         request = TENANT.adding({names.BEARER_TOKEN: token})
         assert service.send(request).ok is works
     assert not service.send(TENANT).ok
+
+
+def test_every_answer_tells_the_time_of_the_service(any_service: Any) -> None:
+    any_service.clock.advance(days=-400)
+    for request in (TENANT, action("TableRead")):
+        with any_service.send(request) as answer:
+            sent = parsedate_to_datetime(answer.headers["Date"])
+            assert sent == any_service.clock.now
 
 
 def test_without_accounts_anybody_may_ask(service: Any) -> None:

@@ -28,19 +28,18 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"a": 1, "b": "x", "d": Decimal("1.50"), "at": datetime.fromisoformat("2026-01-02T03:04:05")},
     {"a": None, "b": "日本", "d": None, "at": None},
     {"a": -(2**63), "b": "", "d": Decimal("-9.99"), "at": None},
 ]
-COLUMNS = pa.schema(
-    [
-        ("a", pa.int64()),
-        ("b", pa.string()),
-        ("d", pa.decimal128(10, 2)),
-        ("at", pa.timestamp("ms")),
-    ]
-)
+FIELDS: Any = [
+    ("a", pa.int64()),
+    ("b", pa.string()),
+    ("d", pa.decimal128(10, 2)),
+    ("at", pa.timestamp("ms")),
+]
+COLUMNS = pa.schema(FIELDS)
 DATA = pa.Table.from_pylist(ROWS, COLUMNS)
 LONG = pa.Table.from_pylist(ROWS * 1000, COLUMNS)
 
