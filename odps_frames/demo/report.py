@@ -42,7 +42,7 @@ class Report:
         yield figures
         seconds = self.clock() - started
         rows = "" if figures.n_rows is None else f"{figures.n_rows:,}"
-        speed = "" if figures.n_bytes is None else f"{figures.n_bytes / 1e6 / seconds:,.0f}"
+        speed = "" if figures.n_bytes is None else f"{figures.n_bytes / 1e6 / seconds:,.1f}"
         print(f"{text:{_WIDTH}}{rows:>9}{speed:>8}{seconds:>9.2f}", file=self.out, flush=True)
 
     def line(self, text: str) -> None:

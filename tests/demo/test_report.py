@@ -13,7 +13,7 @@ def test_a_step_says_what_it_moved_and_how_fast() -> None:
     report = Report(out, lambda: next(times))
     with report.step("write flights") as step:
         step.n_rows, step.n_bytes = 336_776, 50_000_000
-    assert out.getvalue().split() == ["write", "flights", "336,776", "25", "2.00"]
+    assert out.getvalue().split() == ["write", "flights", "336,776", "25.0", "2.00"]
 
 
 def test_lines_stand_below_their_headings() -> None:
