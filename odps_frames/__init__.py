@@ -31,7 +31,7 @@ from odps_frames.errors import (
     SqlError,
     Throttled,
 )
-from odps_frames.frames import read_odps, register, scan_odps, to_odps, unregister
+from odps_frames.frames import read_odps, scan_odps, to_odps
 from odps_frames.local import local
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.splits import Split
@@ -39,6 +39,7 @@ from odps_frames.model.table import Partition, TableRef
 from odps_frames.partitions import latest
 from odps_frames.progress import Progress
 from odps_frames.read.session import ReadSession
+from odps_frames.registration import register, unregister
 from odps_frames.scan import Scan
 from odps_frames.table import Table
 from odps_frames.upload import WriteResult

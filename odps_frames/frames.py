@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 from urllib.parse import urlsplit
-
-import pandas as pd
 
 from odps_frames.chunks import FrameReader
 from odps_frames.connect import client_of
@@ -22,6 +19,7 @@ from odps_frames.write.fan import DEFAULT_STREAMS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import pandas as pd
     import pyarrow as pa
 
     from odps_frames.client import Client
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from odps_frames.progress import ProgressOption
     from odps_frames.scan import DtypeBackend
 
-__all__ = ["read_odps", "register", "scan_odps", "to_odps", "unregister"]
+__all__ = ["read_odps", "scan_odps", "to_odps"]
 
 CompressionOption = Literal["auto", "lz4", "zstd"] | None
 IF_EXISTS: Mapping[str, Mode] = {"fail": "error", "append": "append", "replace": "overwrite"}
@@ -345,33 +343,6 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
         progress=progress,
     )
     return upload(asked, data, asked.ref(_table_name(table)), options)
-
-
-def register() -> None:
-    """Add ``pandas.read_odps`` and ``DataFrame.to_odps``; what others put there stays."""
-    for owner, name, function in _REGISTERED:
-        present = getattr(owner, name, None)
-        if present is None:
-            setattr(owner, name, function)
-        elif present is not function:
-            warnings.warn(
-                f"{owner.__name__}.{name} is not that of odps_frames: another package put it "
-                f"there; call odps_frames.{name}",
-                stacklevel=3,
-            )
-
-
-def unregister() -> None:
-    """Take ``pandas.read_odps`` and ``DataFrame.to_odps`` away, where they are ours."""
-    for owner, name, function in _REGISTERED:
-        if getattr(owner, name, None) is function:
-            delattr(owner, name)
-
-
-_REGISTERED: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
-    (pd, "read_odps", read_odps),
-    (pd.DataFrame, "to_odps", to_odps),
-)
 
 
 def _table_name(source: object) -> str:

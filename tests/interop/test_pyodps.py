@@ -276,7 +276,7 @@ def test_their_global_entry_is_picked_up(
 ) -> None:
     connecting = importlib.import_module("odps_frames.connect")
     monkeypatch.setattr(connecting, "CURRENT", Current("nobody"))
-    sides.entry().to_global(overwrite=True)
+    sides.entry().to_global()
     try:
         assert client_of().config.endpoint == sides.endpoint
         assert of.to_odps(ROWS, name, create=True).rows == 1000
