@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["gather"]
 
 DEFAULT_WORKERS = 8
-BYTES_IN_FLIGHT = 128 << 20
+BYTES_IN_FLIGHT = 64 << 20
 JOIN_SECONDS = 2.0
 
 
