@@ -49,8 +49,6 @@ def serve(  # noqa: PLR0913  the options of the command
         The folder; a temporary one, deleted at the end, when left out.
     access_id, secret_access_key : str, optional
         Who may ask; made up when left out.
-    say : callable
-        Takes the lines.
     stopped : threading.Event, optional
         Ends the service when it is set.
     """
@@ -60,17 +58,13 @@ def serve(  # noqa: PLR0913  the options of the command
     with ExitStack() as stack:
         stack.enter_context(_signals(stopped))
         folder = Path(path or stack.enter_context(tempfile.TemporaryDirectory()))
-        emulator = Emulator(folder, accounts={access_id: secret}, project=project)
-        stack.callback(emulator.close)
+        emulator = stack.enter_context(
+            Emulator(folder, accounts={access_id: secret}, project=project)
+        )
         server = stack.enter_context(Server(emulator, host, port))
-        facts = {
-            "endpoint": server.endpoint,
-            "project": project,
-            "access_id": access_id,
-            "secret_access_key": secret,
-        }
-        lines = [json_text.dumps(facts)] if json else _lines(facts)
-        for line in lines:
+        facts = {"endpoint": server.endpoint, "project": project, "access_id": access_id}
+        facts["secret_access_key"] = secret
+        for line in [json_text.dumps(facts)] if json else _lines(facts):
             say(line)
         stopped.wait()
 

@@ -15,7 +15,7 @@ from odps_frames.wire.names import Action
 
 if TYPE_CHECKING:
     from odps_frames.emulator.bodies import IncomingBody
-    from odps_frames.emulator.read_sessions import ReadSessions, RowStream
+    from odps_frames.emulator.read_sessions import ReadSessions
     from odps_frames.emulator.write_sessions import WriteSessions
     from odps_frames.wire.http import Request
 
@@ -77,13 +77,8 @@ class StorageSite:
         match action:
             case Action.CREATE_READ_SESSION | Action.GET_READ_SESSION:
                 return self._read_session(action, request, request_id)
-            case Action.READ:
-                call = read_session.decode_read(request)
-                encoding = Compression.of_encoding(call.options.accept_encoding)
-                return self._rows(self.reads.read(call), encoding, request_id, end_mark=end_mark)
-            case Action.PREVIEW:
-                rows = self.reads.preview(read_session.decode_preview(request))
-                return self._rows(rows, Compression.NONE, request_id, end_mark=end_mark)
+            case Action.READ | Action.PREVIEW:
+                return self._rows(action, request, request_id, end_mark=end_mark)
             case Action.WRITE:
                 receipt = self.writes.write(write_session.decode_write(request), body)
                 return write_session.encode_receipt(
@@ -143,8 +138,15 @@ class StorageSite:
         )
 
     def _rows(
-        self, rows: RowStream, compression: Compression, request_id: str, *, end_mark: bool
+        self, action: Action, request: Request, request_id: str, *, end_mark: bool
     ) -> Response:
+        compression = Compression.NONE
+        if action is Action.READ:
+            call = read_session.decode_read(request)
+            compression = Compression.of_encoding(call.options.accept_encoding)
+            rows = self.reads.read(call)
+        else:
+            rows = self.reads.preview(read_session.decode_preview(request))
         fields = {names.REQUEST_ID: request_id, "Content-Type": names.OCTETS}
         if rows.token is not None:
             fields[names.ROUTE_TOKEN] = rows.token

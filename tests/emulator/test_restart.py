@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
+from odps_frames.errors import ServiceUnavailable
 from odps_frames.model.splits import Split
 
 if TYPE_CHECKING:
@@ -128,3 +131,27 @@ def test_what_a_kill_left_behind_is_swept_away(mortal: Mortal, tmp_path: Path) -
     mortal.restart()
     assert {path.name for path in folder.iterdir()} == before
     assert rows(mortal) == pairs(OLD)
+
+
+def test_a_kill_in_the_middle_of_a_commit_leaves_all_or_nothing(mortal: Mortal) -> None:
+    mortal.service.sql("CREATE TABLE t (a BIGINT) PARTITIONED BY (pt STRING)")
+    mortal.service.write(OLD)
+    expected = pairs(OLD)
+    for _ in range(4):
+        session = mortal.service.open_session()
+        stream, _ = mortal.service.open_stream(session)
+        mortal.service.send_rows(stream, FIRST)
+        mortal.service.close_stream(stream)
+        committing = threading.Thread(target=_try_to_commit, args=(mortal.service, session))
+        committing.start()
+        mortal.restart()
+        committing.join()
+        assert rows(mortal) in (expected, sorted(expected + pairs(FIRST)))
+        mortal.service.commit(session)
+        expected = sorted(expected + pairs(FIRST))
+        assert rows(mortal) == expected
+
+
+def _try_to_commit(service: Any, session: Any) -> None:
+    with contextlib.suppress(ServiceUnavailable):
+        service.commit(session)
