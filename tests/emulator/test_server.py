@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from odps_frames.emulator.faults import Cut, Fault, Reset
 from odps_frames.emulator.server import Server
 from odps_frames.wire.arrow_stream import encode_stream
 
@@ -237,6 +238,19 @@ def test_clients_that_vanish_are_no_trouble(
     assert talk(server, TENANTS, "\r\n").count(b"200 OK") == 1
     server.stop()
     assert not caplog.records
+
+
+@pytest.mark.parametrize("at_byte", [None, 0, 5])
+def test_a_reset_is_a_reset_and_a_cut_is_an_end(
+    service: Any, server: Server, at_byte: int | None
+) -> None:
+    where: Any = {"when": "at_byte", "at_byte": at_byte} if at_byte is not None else {}
+    service.emulator.faults.add(Fault(effect=Cut(), **where), Fault(effect=Reset(), **where))
+    cut = talk(server, TENANTS, "\r\n")
+    assert cut.endswith(b'{"Ten'[:at_byte]) if at_byte else not cut.partition(b"\r\n\r\n")[2]
+    with pytest.raises(ConnectionResetError):
+        talk(server, TENANTS, "\r\n")
+    assert talk(server, TENANTS, "\r\n").count(b"200 OK") == 1
 
 
 def test_many_clients_at_once(service: Any, server: Server) -> None:
