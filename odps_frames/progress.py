@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from odps_frames.transport.retry import Meter
 
-__all__ = ["Progress", "ProgressOption", "check_progress", "followed"]
+__all__ = ["Progress", "ProgressOption", "check_progress", "followed", "tell_end"]
 
 AUTO_DELAY_SECONDS = 2.0
 REPORT_SECONDS = 0.1
@@ -81,6 +81,12 @@ def followed(
         yield from batches
 
 
+def tell_end(progress: ProgressOption, meter: Meter) -> None:
+    """Report once more to a callable: what is written arrives after the last batch was taken."""
+    if callable(progress):
+        progress(_state(meter))
+
+
 def _reporting(
     batches: Iterator[pa.RecordBatch],
     report: Callable[[], object],
@@ -101,10 +107,9 @@ def _reporting(
 
 def _show(bar: tqdm[NoReturn], meter: Meter) -> None:
     with contextlib.suppress(Exception):  # a bar that fails must not fail the read
-        bar.n = meter.rows
         trouble = {"retries": meter.retries} if meter.retries else {}
         bar.set_postfix(trouble, refresh=False)
-        bar.refresh()
+        bar.update(meter.rows - bar.n)  # unlike refresh(), it keeps the delay
 
 
 def _state(meter: Meter) -> Progress:

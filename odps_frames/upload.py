@@ -17,7 +17,7 @@ from odps_frames.convert.infer import infer_schema
 from odps_frames.errors import CastError, Conflict, NotFound, ProtocolError, SchemaMismatch
 from odps_frames.model.schema import TableSchema
 from odps_frames.model.table import Partition
-from odps_frames.progress import ProgressOption, followed
+from odps_frames.progress import ProgressOption, followed, tell_end
 from odps_frames.transport.retry import Meter
 from odps_frames.wire import ddl
 from odps_frames.wire.compression import Compression
@@ -363,6 +363,7 @@ def _send(
         blocks = session.blocks(flow.schema, options.compression.ipc_codec)
         shown = followed(batches, meter, options.progress, label=f"writing {ref.table}")
         session.accept(write_blocks(blocks, shown, n_streams=options.n_streams))
+        tell_end(options.progress, meter)
         if session.n_rows != flow.rows:
             msg = f"{flow.rows} rows were to be written and {session.n_rows} arrived; none is kept"
             raise ProtocolError(msg, session_id=session.session_id)
