@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 import odps_frames as of
+from odps_frames.client import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +46,10 @@ def no_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClient]:
     """A client of one service for many tests; each uses tables of its own."""
-    with of.local(tmp_path_factory.mktemp("service")) as client:
-        yield client
+    client = of.local(tmp_path_factory.mktemp("service"))
+    CURRENT.forget(client)  # tests of the default client find none but their own
+    yield client
+    client.close()
 
 
 @pytest.fixture
