@@ -12,7 +12,6 @@ from odps_frames.connect import client_of
 from odps_frames.current import Current
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType
 
     from odps_frames.local import LocalClient
@@ -26,7 +25,7 @@ SETTINGS = {
 
 
 @pytest.fixture
-def current(monkeypatch: pytest.MonkeyPatch) -> Iterator[Current[Any]]:
+def current(monkeypatch: pytest.MonkeyPatch) -> Current[Any]:
     """A process without any default client."""
     fresh: Current[Any] = Current("fresh")
     for name in ("odps_frames.connect", "odps_frames.client"):
