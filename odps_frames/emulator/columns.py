@@ -11,7 +11,13 @@ from odps_frames.convert.misfit import attempt, require
 from odps_frames.convert.nested import is_list, rebuild_list, rebuild_map, rebuild_struct
 from odps_frames.convert.timestamps import PAIR, check_calendar, duration_to_pair, is_pair
 from odps_frames.convert.untyped import pc
-from odps_frames.emulator.times import is_time, keep_instants, keep_milliseconds, to_unit
+from odps_frames.emulator.times import (
+    is_time,
+    keep_instants,
+    keep_milliseconds,
+    keep_pairs,
+    to_unit,
+)
 from odps_frames.model.read import ArrowOptions
 from odps_frames.model.types import (
     ArrayType,
@@ -258,7 +264,7 @@ def _keep_plain(array: AnyArray, type_: DataType) -> AnyArray:
             if pa.types.is_duration(array.type):
                 return duration_to_pair(array)
             _expect(is_pair(array.type), array, "interval_day_time as struct<sec, nano>")
-            return array
+            return keep_pairs(array)
         case PrimitiveType(kind=Kind.FLOAT) if pa.types.is_float64(array.type):
             return _narrow(array)
     _expect(_same_family(array.type, type_), array, str(type_))

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from odps_frames.convert.misfit import Misfit, require
+from odps_frames.convert.nested import rebuild_struct
 from odps_frames.convert.timestamps import (
+    PAIR,
     check_calendar,
     duration_to_pair,
     is_pair,
@@ -28,7 +30,15 @@ if TYPE_CHECKING:
     from odps_frames.convert.untyped import AnyArray, AnyType
     from odps_frames.model.types import DataType
 
-__all__ = ["is_instant", "is_time", "keep_instants", "keep_milliseconds", "time_fact", "to_unit"]
+__all__ = [
+    "is_instant",
+    "is_time",
+    "keep_instants",
+    "keep_milliseconds",
+    "keep_pairs",
+    "time_fact",
+    "to_unit",
+]
 
 _INSTANTS = (PrimitiveType(Kind.TIMESTAMP), PrimitiveType(Kind.TIMESTAMP_NTZ))
 _DATETIME = PrimitiveType(Kind.DATETIME)
@@ -85,13 +95,21 @@ def keep_instants(array: AnyArray, *, as_pairs: bool) -> AnyArray:
         if not as_pairs:
             with contextlib.suppress(Misfit):
                 return pair_to_timestamp(array, "ns")
-        return array
+        return keep_pairs(array)
     check_calendar(array)
     plain = array.view(pa.timestamp(array.type.unit))
     if not as_pairs:
         with contextlib.suppress(pa.ArrowInvalid):
             return plain.cast(pa.timestamp("ns"))
     return _pairs(plain)
+
+
+def keep_pairs(array: AnyArray) -> AnyArray:
+    """Make the members of NULL pairs NULL, whatever lay there.
+
+    pyodps reads pairs by their members alone, and would find a time in place of a NULL.
+    """
+    return rebuild_struct(array, [(0, _as_it_is), (1, _as_it_is)], PAIR)
 
 
 def to_unit(array: AnyArray, target: AnyType) -> AnyArray:
@@ -116,6 +134,10 @@ def time_fact(array: AnyArray, known: TimeFact) -> TimeFact:
     if is_pair(array.type):
         return known | TimeFact(_coarsest_of_pairs(array), _pairs_fit(array))
     return TimeFact(_coarsest_of_times(array, known.coarsest), _times_fit(array, known))
+
+
+def _as_it_is(member: AnyArray) -> AnyArray:
+    return member
 
 
 def _pairs(times: AnyArray) -> AnyArray:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odps_frames.emulator.facts import FileFacts, TimeFact, joined_times
-from odps_frames.emulator.times import keep_instants, time_fact, to_unit
+from odps_frames.emulator.times import keep_instants, keep_pairs, time_fact, to_unit
 from odps_frames.model.read import TimeUnit
 
 at = datetime.fromisoformat  # times without a zone
@@ -64,6 +64,17 @@ def test_milliseconds_know_their_range() -> None:
     far = pa.array([at("2263-01-01")], pa.timestamp("ms"))
     assert time_fact(near, TimeFact()).fits_nanoseconds
     assert not time_fact(far, TimeFact()).fits_nanoseconds
+
+
+def test_members_of_null_pairs_are_null() -> None:
+    members = [pa.array([1, 2, 3]), pa.array([4, 5, 6], pa.int32())]
+    mask = pa.array([False, True, False])
+    array = pa.StructArray.from_arrays(members, fields=list(PAIR), mask=mask)
+    for part, rows in ((array, [0, 1, 2]), (array.slice(1), [1, 2])):
+        kept = keep_pairs(part)
+        assert kept.equals(part)
+        assert kept.field("sec").to_pylist() == [[1, None, 3][row] for row in rows]
+        assert kept.field("nano").to_pylist() == [[4, None, 6][row] for row in rows]
 
 
 def test_facts_are_kept_as_text() -> None:
