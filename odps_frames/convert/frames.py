@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from odps_frames.convert.columns import FrameColumn
+from odps_frames.convert.extensions import check_polars
 from odps_frames.errors import SchemaMismatch
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ __all__ = ["MAX_BATCH_ROWS", "arrow_reader"]
 MAX_BATCH_ROWS = 65_536
 _MAX_BATCH_BYTES = 2**30
 """Half of what the offsets of one plain column of text or bytes can count."""
+_UNKNOWN_TYPE = "unsupported format string"
+"""What pyarrow says of a type that a stream announces and it cannot read."""
 _SHARED = 1.5
 """Halves that together have so many times the bytes of the whole share most of them."""
 
@@ -86,14 +89,20 @@ def _reader(data: Any) -> AnyArray:  # noqa: ANN401  asked what it can do
 
 
 def _foreign_reader(data: Any) -> AnyArray:  # noqa: ANN401  asked what it can do
-    if hasattr(data, "__arrow_c_stream__"):
-        try:
-            return pa.RecordBatchReader.from_stream(data)
-        except pa.ArrowInvalid as error:  # a stream of values, not of rows
-            raise _refusal(data) from error
     if hasattr(data, "collect_schema") and hasattr(data, "collect"):  # a lazy frame of Polars
-        return pa.RecordBatchReader.from_stream(data.collect())
-    raise _refusal(data)
+        data = data.collect()
+    if not hasattr(data, "__arrow_c_stream__"):
+        raise _refusal(data)
+    check_polars(data)
+    try:
+        return pa.RecordBatchReader.from_stream(data)
+    except pa.ArrowInvalid as error:
+        if _UNKNOWN_TYPE in str(error):
+            raise SchemaMismatch(
+                f"data is a {_name(data)} with a column of a type that pyarrow does not know "
+                f"({error}); cast it"
+            ) from error
+        raise _refusal(data) from error  # a stream of values, not of rows
 
 
 def _refusal(data: object) -> TypeError:

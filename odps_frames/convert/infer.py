@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from odps_frames.convert.extensions import PLAIN_EXTENSIONS, extension_name
 from odps_frames.convert.nested import is_list
 from odps_frames.errors import SchemaMismatch
 from odps_frames.model.schema import Column, TableSchema
@@ -121,7 +122,15 @@ def infer_schema(
 
 
 def _column(field: AnyType, chosen: DataType | None) -> Column:
-    found = chosen or _odps_type(field.type)
+    extension = extension_name(field)
+    plain = extension is None or extension in PLAIN_EXTENSIONS
+    found = chosen or (_odps_type(field.type) if plain else None)
+    if not plain and found is None:
+        raise ValueError(
+            f"column {field.name!r} is of the Arrow extension type {extension!r}, which has no "
+            f"counterpart in MaxCompute; cast it to a plain type, such as what it stores, "
+            f"{getattr(field.type, 'storage_type', field.type)}, or leave it out"
+        )
     if found is None:
         raise ValueError(
             f"column {field.name!r}: no type of MaxCompute holds all values of {field.type}; "
@@ -178,7 +187,9 @@ def _odps_type(type_: AnyType) -> DataType | None:
 def _extension(type_: AnyType) -> DataType | None:
     if type_.extension_name == "arrow.json":
         return PrimitiveType(Kind.JSON)
-    return _odps_type(type_.storage_type)
+    if type_.extension_name in PLAIN_EXTENSIONS:
+        return _odps_type(type_.storage_type)
+    return None
 
 
 def _decimal(type_: AnyType) -> DataType | None:

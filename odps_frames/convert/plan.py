@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from odps_frames.convert.arrow import arrow_type
 from odps_frames.convert.cast import Cast, NeverFitsError, checked, keep
+from odps_frames.convert.extensions import PLAIN_EXTENSIONS
 from odps_frames.convert.misfit import require
 from odps_frames.convert.nested import (
     entry_types,
@@ -46,6 +47,8 @@ __all__ = ["plan"]
 
 _TEXT = (pa.string(), pa.large_string(), pa.string_view())
 _BYTES = (pa.binary(), pa.large_binary(), pa.binary_view())
+_OF_VIEWS = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+"""What values of dictionaries are cast to: pyarrow takes no views by index (pyarrow 26)."""
 _NO_FORM = "no source tells how such values are sent; write them by SQL"
 _TOO_MUCH = "more than 2 GiB in one batch; hand over smaller batches"
 
@@ -80,12 +83,24 @@ def plan(source: AnyType, target: DataType, tz: str = "UTC") -> Cast:
 def _decoding(source: AnyType) -> tuple[Convert, AnyType] | None:
     """How to get at the values of a type that stands for another, and that other."""
     if isinstance(source, pa.BaseExtensionType):
+        if source.extension_name not in PLAIN_EXTENSIONS:
+            raise NeverFitsError(
+                f"what an extension type of Arrow means is lost here; cast it to what it stores, "
+                f"{source.storage_type}, if that is meant"
+            )
         return lambda array: array.storage, source.storage_type
     if pa.types.is_dictionary(source):
-        return lambda array: array.dictionary_decode(), source.value_type
+        values = _OF_VIEWS.get(source.value_type, source.value_type)
+        return lambda array: _decoded(array, values), values
     if pa.types.is_run_end_encoded(source):
         return pc.run_end_decode, source.value_type
     return None
+
+
+def _decoded(array: AnyArray, values: AnyType) -> AnyArray:
+    if array.type.value_type != values:
+        array = pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(values))
+    return array.dictionary_decode()
 
 
 def _to_primitive(source: AnyType, kind: Kind, tz: str) -> Cast:
@@ -134,12 +149,7 @@ def _to_boolean(source: AnyType) -> Cast:
 
 def _to_text(source: AnyType, target: DataType) -> Cast:
     if source not in _TEXT and not pa.types.is_time(source):
-        decode = source in _BYTES or pa.types.is_fixed_size_binary(source)
-        raise NeverFitsError(
-            "decode it first, with .str.decode('utf-8')"
-            if decode
-            else "cast it to text first, with astype('str')"
-        )
+        raise NeverFitsError(_text_remedy(source, target))
     cast = checked(pa.string(), _TOO_MUCH)
     if not isinstance(target, CharType | VarcharType):
         return Cast(pa.string(), keep) if source == pa.string() else cast
@@ -152,6 +162,15 @@ def _to_text(source: AnyType, target: DataType) -> Cast:
         return text
 
     return Cast(pa.string(), convert)
+
+
+def _text_remedy(source: AnyType, target: DataType) -> str:
+    if source in _BYTES or pa.types.is_fixed_size_binary(source):
+        return "decode it first, with .str.decode('utf-8')"
+    # The text that Python makes of a dict, a list or a boolean is no JSON.
+    if target == PrimitiveType(Kind.JSON) or pa.types.is_nested(source):
+        return "make it text first, with json.dumps of each value"
+    return "cast it to text first, with astype('str')"
 
 
 def _to_bytes(source: AnyType) -> Cast:

@@ -65,6 +65,50 @@ def test_other_things_are_refused_by_name(data: Any) -> None:
         arrow_reader(data)
 
 
+class Stream:
+    """A stream of rows by somebody unknown."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._data.__arrow_c_stream__(requested_schema)
+
+
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        (pl.Series([{"k": 1}], dtype=pl.Object), "dtype Object, .*addresses.*json.dumps"),
+        (pl.Series([1], dtype=pl.Int128), "dtype Int128, .*Decimal"),
+        (pl.Series([[1]], dtype=pl.List(pl.Int128)), r"dtype List\(Int128\), .*Decimal"),
+        (
+            pl.Series([{"m": 1}], dtype=pl.Struct({"m": pl.Int128})),
+            r"dtype Struct\(.*Int128.*\), .*Decimal",
+        ),
+    ],
+    ids=str,
+)
+def test_dtypes_of_polars_that_streams_do_not_carry_are_refused(
+    series: pl.Series, message: str
+) -> None:
+    frame = pl.DataFrame({"fine": [1], "p": series})
+    for data in (frame, frame.lazy(), lambda: frame):
+        with pytest.raises(SchemaMismatch, match=rf"column 'p' has the Polars {message}"):
+            arrow_reader(data)
+
+
+def test_a_type_unknown_to_pyarrow_is_not_called_a_wrong_kind_of_data() -> None:
+    frame = pl.DataFrame({"p": pl.Series([1], dtype=pl.Int128)})
+    with pytest.raises(
+        SchemaMismatch, match="Stream with a column of a type that pyarrow does not"
+    ):
+        arrow_reader(Stream(frame))
+
+
+def test_names_of_members_are_not_taken_for_dtypes() -> None:
+    assert read(pl.DataFrame({"Object": [{"Object": 1}]}))["Object"].to_pylist() == [{"Object": 1}]
+
+
 @pytest.mark.parametrize(
     "data",
     [

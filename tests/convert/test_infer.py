@@ -81,6 +81,25 @@ def test_a_type_without_counterpart_is_refused_by_name(type_: Any) -> None:
         infer_schema(pa.schema([("when", type_)]))
 
 
+BY_METADATA = pa.field("x", pa.binary(), metadata={"ARROW:extension:name": "maps.point"})
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        (pa.field("x", pa.opaque(pa.binary(), "point", "maps")), "arrow.opaque"),
+        (pa.field("x", pa.bool8()), "arrow.bool8"),
+        (BY_METADATA, "maps.point"),
+    ],
+)
+def test_extension_types_are_refused_by_name(field: Any, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"column 'x' .* '{name}'.* such as what it stores"):
+        infer_schema(pa.schema([field]))
+    if field is not BY_METADATA:
+        with pytest.raises(ValueError, match="no type of MaxCompute"):
+            odps_type(pa.list_(field.type))
+
+
 def test_the_remedy_for_times_of_day_and_long_decimals_is_named() -> None:
     types: list[Any] = [("t", pa.time64("us")), ("d", pa.decimal256(50, 2))]
     schema = pa.schema(types)

@@ -103,6 +103,39 @@ def test_extension_types_count_as_what_they_store(fit_one: Fit) -> None:
     assert fit_one("json", array).to_pylist() == ["{}", None]
 
 
+def test_other_extension_types_are_refused_with_what_they_store(fit_one: Fit) -> None:
+    array = pa.ExtensionArray.from_storage(pa.opaque(pa.int64(), "point", "maps"), pa.array([1]))
+    with pytest.raises(SchemaMismatch, match=r"x .*opaque.* cast it to what it stores, int64"):
+        fit_one("bigint", array)
+
+
+@pytest.mark.parametrize(
+    ("target", "values", "type_"),
+    [
+        ("string", ["b", None, "a", "b"], pa.string_view()),
+        ("binary", [b"x", None], pa.binary_view()),
+    ],
+)
+def test_dictionaries_of_views_are_decoded(
+    fit_one: Fit, target: str, values: list[Any], type_: Any
+) -> None:
+    plain = pa.array(values).dictionary_encode()
+    array = pa.DictionaryArray.from_arrays(plain.indices, plain.dictionary.cast(type_))
+    assert fit_one(target, array).to_pylist() == values
+    assert fit_one(target, array.slice(1)).to_pylist() == values[1:]
+    lists = pa.ListArray.from_arrays([0, 1, len(values)], array)
+    assert fit_one(f"array<{target}>", lists).to_pylist() == [values[:1], values[1:]]
+
+
+@pytest.mark.parametrize(
+    ("target", "array"),
+    [("json", pa.array([{"a": 1}])), ("json", pa.array([True])), ("string", pa.array([[1]]))],
+)
+def test_json_is_to_be_dumped_not_printed(fit_one: Fit, target: str, array: Any) -> None:
+    with pytest.raises(SchemaMismatch, match=r"with json\.dumps of each value"):
+        fit_one(target, array)
+
+
 MAPS = pa.list_(pa.struct([("a", pa.map_(pa.int64(), pa.int64()))]))
 
 
