@@ -118,7 +118,7 @@ class Client(Connection):
         CURRENT.leave(self)
 
     def close(self) -> None:
-        """Close idle connections; it is no longer the default client."""
+        """Close the connections; it is no longer the default client, and of no more use."""
         CURRENT.forget(self)
         super().close()
 

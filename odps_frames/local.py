@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -15,7 +16,6 @@ from odps_frames.emulator.server import Server
 from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
-    import os
     from types import TracebackType
 
 __all__ = ["LocalClient", "local"]
@@ -38,6 +38,7 @@ class LocalClient(Client):
         self._server = server
         self._service = service
         self._folder = folder
+        self._pid = os.getpid()
 
     @property
     def service(self) -> Emulator:
@@ -50,6 +51,8 @@ class LocalClient(Client):
     def close(self) -> None:
         """Stop the service; a folder that was named keeps its tables."""
         super().close()
+        if self._pid != os.getpid():
+            return  # a fork of the process that has the service, which goes on there
         server, self._server = self._server, None
         if server is not None:
             server.stop()
@@ -140,5 +143,6 @@ def _wipe(folder: Path) -> None:
         raise ConfigError(msg)
     # Opening it first makes sure that no other process uses it.
     Emulator(folder).close()
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in folder.glob(CATALOG + "*"):
+        path.unlink()
+    shutil.rmtree(folder / "files", ignore_errors=True)

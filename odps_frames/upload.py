@@ -13,13 +13,17 @@ import pyarrow.compute as pc
 
 from odps_frames.convert.fit import Fitter
 from odps_frames.convert.frames import arrow_reader
-from odps_frames.convert.infer import infer_schema
-from odps_frames.errors import CastError, Conflict, NotFound, ProtocolError, SchemaMismatch
-from odps_frames.model.schema import TableSchema
+from odps_frames.creation import (
+    Place,
+    TakenError,
+    existing_schema,
+    occupied,
+    planned_schema,
+)
+from odps_frames.errors import CastError, Conflict, ProtocolError, SchemaMismatch
 from odps_frames.model.table import Partition
 from odps_frames.progress import ProgressOption, followed, tell_end
 from odps_frames.transport.retry import Meter
-from odps_frames.wire import ddl
 from odps_frames.wire.compression import Compression
 from odps_frames.write.fan import DEFAULT_STREAMS, write_blocks
 
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from odps_frames.connection import Connection
-    from odps_frames.model.schema import Column
+    from odps_frames.model.schema import Column, TableSchema
     from odps_frames.model.table import TableRef
 
 __all__ = ["Mode", "SchemaMode", "WriteOptions", "WriteResult", "upload"]
@@ -104,18 +108,26 @@ def upload(
 ) -> WriteResult:
     """Write data into a table with one commit; see ``to_odps`` for the contract."""
     started = time.monotonic()
-    schema = _existing(connection, ref)
+    schema = existing_schema(connection, ref)
     known = schema.all_columns if schema else ()
     reader = arrow_reader(data, index=options.index, columns=known)
-    if options.mode in ("error", "ignore") and _occupied(connection, ref, schema, options):
-        if options.mode == "ignore":
-            return _nothing(ref, started)
-        what = f"partition {options.partition} of {ref}" if options.partition else str(ref)
-        msg = f"{what} exists, and mode='error' writes only what does not; see the other modes"
-        raise Conflict(msg)
+    if options.mode in ("error", "ignore") and occupied(connection, ref, schema, options.partition):
+        return _refused(ref, options, started)
     new = schema is None
     if schema is None:
-        schema = _planned(ref, reader.schema, options)
+        schema = planned_schema(
+            ref,
+            reader.schema,
+            create=options.create,
+            partition=options.partition,
+            partition_cols=options.partition_cols or (),
+            odps_types=options.odps_types,
+        )
+    elif options.odps_types or options.lifecycle is not None:
+        msg = (
+            f"{ref} exists: odps_types= and lifecycle= are for tables that are made; leave them out"
+        )
+        raise ValueError(msg)
     target = _Target.of(ref, schema, reader.schema.names, options)
     fitter = Fitter(
         schema,
@@ -130,46 +142,22 @@ def upload(
     if _in_memory(data):
         batches = iter(list(batches))  # so that every value is known to fit before one is sent
         flow.check_named(options)
-    if new:
-        sql = ddl.create_table(ref, schema, lifecycle=options.lifecycle, if_not_exists=True)
-        connection.run(sql, task="SQLCreateTableTask", table=ref)
-    return _send(connection, ref, flow, batches, started)
-
-
-def _existing(connection: Connection, ref: TableRef) -> TableSchema | None:
+    alone = options.mode in ("error", "ignore")
+    place = Place(connection, ref, options.partition if alone and not target.dynamic else None)
     try:
-        return connection.describe(ref).schema
-    except NotFound:
-        return None
+        with place.made(schema if new else None, lifecycle=options.lifecycle, alone=alone):
+            return _send(connection, ref, flow, batches, started)
+    except TakenError:
+        return _refused(ref, options, started)
 
 
-def _occupied(
-    connection: Connection, ref: TableRef, schema: TableSchema | None, options: WriteOptions
-) -> bool:
-    if schema is None:
-        return False
-    if options.partition is None:
-        return True
-    return next(connection.list_partitions(ref, options.partition), None) is not None
-
-
-def _planned(ref: TableRef, source: pa.Schema, options: WriteOptions) -> TableSchema:
-    """The schema of a table that is to be made from the data."""
-    if not options.create:
-        msg = f"there is no table {ref}; pass create=True to make it from the data's columns"
-        raise NotFound(msg)
-    dynamic = options.partition_cols or ()
-    if missing := [name for name in dynamic if name not in source.names]:
-        msg = f"partition_cols={missing} are not in the data; it has {source.names}"
-        raise SchemaMismatch(msg)
-    found = infer_schema(source, partition_by=dynamic, overrides=options.odps_types)
-    if options.partition is None:
-        return found
-    static = infer_schema(
-        pa.schema([(name, pa.string()) for name in options.partition.names]),
-        partition_by=options.partition.names,
-    )
-    return TableSchema(found.columns, static.partition_columns + found.partition_columns)
+def _refused(ref: TableRef, options: WriteOptions, started: float) -> WriteResult:
+    """What becomes of a write to a place that is taken."""
+    if options.mode == "ignore":
+        return _nothing(ref, started)
+    what = f"partition {options.partition} of {ref}" if options.partition else str(ref)
+    msg = f"{what} exists, and mode='error' writes only what does not; see the other modes"
+    raise Conflict(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

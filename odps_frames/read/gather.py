@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ __all__ = ["gather"]
 
 DEFAULT_WORKERS = 8
 BYTES_IN_FLIGHT = 64 << 20
-JOIN_SECONDS = 2.0
+JOIN_SECONDS = 1.0
 
 
 def gather(
@@ -175,6 +176,7 @@ class _Gathering:
             for queue in self._queues:
                 queue.clear()
             self._changed.notify_all()
+        end = time.monotonic() + JOIN_SECONDS
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(JOIN_SECONDS)
+                thread.join(max(0.0, end - time.monotonic()))

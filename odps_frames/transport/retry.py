@@ -9,7 +9,13 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from odps_frames.errors import AuthenticationError, ServiceError, ServiceUnavailable, Throttled
+from odps_frames.errors import (
+    AuthenticationError,
+    ConfigError,
+    ServiceError,
+    ServiceUnavailable,
+    Throttled,
+)
 from odps_frames.wire import names
 from odps_frames.wire.http import Repeat
 from odps_frames.wire.reply import decode_error
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from odps_frames.transport.base import Transport
     from odps_frames.wire.http import Request, Response
 
-__all__ = ["Meter", "RetryBudget", "RetryPolicy", "RetryingTransport"]
+__all__ = ["Life", "Meter", "RetryBudget", "RetryPolicy", "RetryingTransport"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +117,14 @@ class Meter:
             self.throttled_seconds += throttled
 
 
+@dataclass(slots=True)
+class Life:
+    """Whether a transport, and all that are metered out of it, may still be used."""
+
+    end: Callable[[], object] = lambda: None
+    closed: bool = False
+
+
 class RetryingTransport:
     """Turns refusals into errors, and tries again what may be tried again.
 
@@ -127,9 +141,9 @@ class RetryingTransport:
         budget: RetryBudget | None = None,
         meter: Meter | None = None,
         recipe: Callable[[], RetryingTransport] | None = None,
-        close: Callable[[], object] | None = None,
+        life: Life | None = None,
     ) -> None:
-        self.close = close or (lambda: None)
+        self._life = life or Life()
         self._below = below
         self._recipe = recipe
         self.policy = policy or RetryPolicy()
@@ -144,8 +158,13 @@ class RetryingTransport:
             budget=self._budget,
             meter=meter,
             recipe=self._recipe,
-            close=self.close,
+            life=self._life,
         )
+
+    def close(self) -> None:
+        """Close the connections; what is sent from now on is refused."""
+        self._life.closed = True
+        self._life.end()
 
     def __reduce__(self) -> tuple[Callable[[], RetryingTransport], tuple[()]]:
         """Travel as what makes it anew: sockets and locks stay where they are."""
@@ -161,6 +180,8 @@ class RetryingTransport:
         ServiceError
             The error of the last attempt, with the number of attempts.
         """
+        if self._life.closed:
+            raise ConfigError("this client was closed; make a new one with connect() or local()")
         trace = str(uuid.uuid4())
         started = self.policy.clock()
         attempt = 0

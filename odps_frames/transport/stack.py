@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from odps_frames.credentials import CredentialSource
 from odps_frames.transport.http import HttpTransport
 from odps_frames.transport.identity import IdentityTransport
-from odps_frames.transport.retry import RetryingTransport, RetryPolicy
+from odps_frames.transport.retry import Life, RetryingTransport, RetryPolicy
 
 if TYPE_CHECKING:
     from odps_frames.config import Config
@@ -37,7 +37,7 @@ def transport_of(
         IdentityTransport(lowest, config, CredentialSource(config)),
         policy or RetryPolicy(max_attempts=config.max_attempts),
         recipe=functools.partial(transport_of, config) if http is not None else None,
-        close=None if http is None else http.close,
+        life=None if http is None else Life(http.close),
     )
     if http is not None:
         http.ask = transport

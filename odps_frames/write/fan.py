@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING
 
 from odps_frames.write.stream import BLOCK_BYTES
@@ -30,20 +31,38 @@ def write_blocks(
 
     At most ``n_streams`` blocks are on their way and one is being filled. With no rows at all
     one empty block is sent, so that the session has a stream to commit. The first error stops
-    the flow; blocks that are on their way are waited for.
+    the flow at once; blocks that are on their way are left to themselves.
     """
     started: list[Future[BlockReceipt]] = []
     waiting: set[Future[BlockReceipt]] = set()
-    with ThreadPoolExecutor(n_streams, thread_name_prefix="odps-write") as pool:
-        for number, block in enumerate(_cut(batches, block_bytes or BLOCK_BYTES)):
-            while len(waiting) >= n_streams:
-                waiting = _first_done(waiting)
-            started.append(pool.submit(blocks.write, str(number), block))
-            waiting.add(started[-1])
-            del block  # the worker alone holds it, and lets go of it when it is sent
-        while waiting:
+    for number, block in enumerate(_cut(batches, block_bytes or BLOCK_BYTES)):
+        while len(waiting) >= n_streams:
             waiting = _first_done(waiting)
+        started.append(_start(blocks, str(number), block))
+        waiting.add(started[-1])
+        del block  # the worker alone holds it, and lets go of it when it is sent
+    while waiting:
+        waiting = _first_done(waiting)
     return [future.result() for future in started]
+
+
+def _start(blocks: BlockWriter, name: str, block: list[pa.RecordBatch]) -> Future[BlockReceipt]:
+    """Send a block in a thread that nobody has to wait for.
+
+    A pool of threads would be waited for, by an exception here and at the end of the process;
+    a block whose session is given up may as well be left to its timeout.
+    """
+    future: Future[BlockReceipt] = Future()
+    held = [block]
+
+    def send() -> None:
+        try:
+            future.set_result(blocks.write(name, held.pop()))
+        except BaseException as error:  # noqa: BLE001  whoever waits for the block raises it
+            future.set_exception(error)
+
+    threading.Thread(target=send, name=f"odps-write-{name}", daemon=True).start()
+    return future
 
 
 def _first_done(waiting: set[Future[BlockReceipt]]) -> set[Future[BlockReceipt]]:

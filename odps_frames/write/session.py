@@ -12,6 +12,7 @@ from odps_frames.errors import (
     Conflict,
     OdpsError,
     ProtocolError,
+    ServiceError,
     ServiceUnavailable,
 )
 from odps_frames.model.lifecycle import SessionStatus
@@ -42,6 +43,7 @@ __all__ = ["WriteSession"]
 
 SETTLE_SECONDS = 120.0
 SETTLE_FIRST_SECONDS = 0.05
+ABORT_SECONDS = 2.0
 NORMAL_POLLS = 3
 """A commit that left the session NORMAL for so many looks did not arrive."""
 
@@ -205,12 +207,25 @@ class WriteSession:
             self._abort_after(error)
 
     def _abort_after(self, error: BaseException) -> None:
-        try:
-            self.abort()
-        except OdpsError as failed:
+        if self._commit_sent or self.status is not SessionStatus.NORMAL:
+            return
+        failures: list[str] = ["no answer in time"]
+
+        def abort() -> None:
+            try:
+                self.abort()
+                failures.clear()
+            except OdpsError as failed:
+                failures[:] = [failed.message]
+
+        # Whoever is stopped by an exception, or by Ctrl-C, does not wait long for the service.
+        aborting = threading.Thread(target=abort, name="odps-abort", daemon=True)
+        aborting.start()
+        aborting.join(ABORT_SECONDS)
+        if failures:
             error.add_note(
                 f"the write session {self.session_id} of {self.spec.table} could not be aborted "
-                f"({failed.message}); nothing of it is visible, and it expires by itself"
+                f"({failures[0]}); it was not committed, and it expires by itself"
             )
 
     def _send_commit(self) -> None:
@@ -222,9 +237,13 @@ class WriteSession:
             mode=self.spec.mode,
             envelope=self._envelope,
         )
-        reply = decode_done(self._transport.send(request))
+        reply = decode_session(self._transport.send(request), self.session_id)
         if reply.warning:
             self.warnings = (*self.warnings, reply.warning)
+        if reply.value.status not in (SessionStatus.COMMITTED, SessionStatus.UNKNOWN):
+            # Most answers say nothing of the state; one that does must say this one.
+            msg = f"the commit was taken, but the session is {reply.value.status}"
+            raise ProtocolError(msg, session_id=self.session_id)
 
     def _settle(self, cause: OdpsError) -> None:
         """Find out what became of a commit whose answer was lost.
@@ -248,8 +267,10 @@ class WriteSession:
                         seen_normal = 0
                         try:
                             self._send_commit()
-                        except ServiceUnavailable:
+                        except (ServiceUnavailable, ProtocolError):
                             continue
+                        except OdpsError:
+                            break  # the first commit may have landed after all
                         return
                 case SessionStatus.UNKNOWN:
                     break
@@ -290,6 +311,8 @@ def _status(
         return decode_session(transport.send(request), session_id).value.status
     except ServiceUnavailable:
         return SessionStatus.COMMITTING  # no answer now; it is asked again
+    except ServiceError:
+        return SessionStatus.UNKNOWN  # a refusal to say is no news of the commit
 
 
 def _resolve(

@@ -1,0 +1,161 @@
+"""The place that rows are to go to: looked for, planned, made, and given back when nothing came."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from odps_frames.convert.infer import infer_schema
+from odps_frames.errors import CommitUnknown, NotFound, OdpsError, SchemaMismatch, SqlError
+from odps_frames.model.schema import TableSchema
+from odps_frames.model.splits import ByRows
+from odps_frames.wire import ddl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from odps_frames.connection import Connection
+    from odps_frames.model.table import Partition, TableRef
+
+__all__ = ["Place", "TakenError", "existing_schema", "occupied", "planned_schema"]
+
+
+class TakenError(Exception):
+    """Somebody else made the place in the meantime; never leaves this package."""
+
+
+def existing_schema(connection: Connection, ref: TableRef) -> TableSchema | None:
+    """Return the schema of a table, or None where there is none."""
+    try:
+        return connection.describe(ref).schema
+    except NotFound:
+        return None
+
+
+def occupied(
+    connection: Connection, ref: TableRef, schema: TableSchema | None, partition: Partition | None
+) -> bool:
+    """Whether the table, or the partition where one is named, is there."""
+    if schema is None:
+        return False
+    if partition is None:
+        return True
+    return next(connection.list_partitions(ref, partition), None) is not None
+
+
+def planned_schema(
+    ref: TableRef,
+    source: pa.Schema,
+    *,
+    create: bool,
+    partition: Partition | None,
+    partition_cols: tuple[str, ...],
+    odps_types: Mapping[str, str],
+) -> TableSchema:
+    """Return the schema of a table that is to be made from data.
+
+    Raises
+    ------
+    NotFound
+        When no table is to be made.
+    SchemaMismatch
+        When the data cannot make one.
+    """
+    if not create:
+        msg = f"there is no table {ref}; pass create=True to make it from the data's columns"
+        raise NotFound(msg)
+    if missing := [name for name in partition_cols if name not in source.names]:
+        msg = f"partition_cols={missing} are not in the data; it has {source.names}"
+        raise SchemaMismatch(msg)
+    found = infer_schema(source, partition_by=partition_cols, overrides=odps_types)
+    if not found.columns:
+        msg = f"a table needs a column that is no partition; the data has {source.names}"
+        raise SchemaMismatch(msg)
+    bad = [c.name for c in found.all_columns if not c.name.replace("_", "a").isalnum()]
+    if bad:
+        msg = f"not names of MaxCompute columns: {bad}; expected letters, digits and underscores"
+        raise SchemaMismatch(msg)
+    if partition is None:
+        return found
+    static = infer_schema(
+        pa.schema([pa.field(name, pa.string()) for name in partition.names]),
+        partition_by=partition.names,
+    )
+    return TableSchema(found.columns, static.partition_columns + found.partition_columns)
+
+
+class Place:
+    """A table, or a partition that must not be there yet."""
+
+    def __init__(self, connection: Connection, ref: TableRef, partition: Partition | None) -> None:
+        self._connection = connection
+        self._ref = ref
+        self._partition = partition
+
+    @contextlib.contextmanager
+    def made(
+        self, schema: TableSchema | None, *, lifecycle: int | None, alone: bool
+    ) -> Iterator[None]:
+        """Make what is missing; take it away again when the block fails and left it empty.
+
+        With ``alone`` the place must be ours: whoever makes it first has it, as the service
+        makes a table or a partition for one caller only.
+
+        Raises
+        ------
+        TakenError
+            When somebody else had it first.
+        """
+        made_table = schema is not None and self._create(schema, lifecycle, alone=alone)
+        made_partition = not made_table and alone and self._partition is not None
+        if made_partition and self._partition is not None:
+            self._claim(ddl.add_partition(self._ref, self._partition), "SQLAddPartitionTask")
+        try:
+            yield
+        except CommitUnknown:
+            raise
+        except BaseException as error:
+            if made_table or made_partition:
+                self._give_back(error, table=made_table)
+            raise
+
+    def _create(self, schema: TableSchema, lifecycle: int | None, *, alone: bool) -> bool:
+        """Whether it was we who made the table."""
+        sql = ddl.create_table(self._ref, schema, lifecycle=lifecycle)
+        try:
+            self._claim(sql, "SQLCreateTableTask")
+        except TakenError:
+            if alone:
+                raise
+            return False
+        return True
+
+    def _claim(self, sql: str, task: str) -> None:
+        try:
+            self._connection.run(sql, task=task, table=self._ref)
+        except SqlError:
+            schema = existing_schema(self._connection, self._ref)
+            partition = self._partition if task == "SQLAddPartitionTask" else None
+            if occupied(self._connection, self._ref, schema, partition):
+                raise TakenError from None
+            raise
+
+    def _give_back(self, error: BaseException, *, table: bool) -> None:
+        what = str(self._ref) if table else f"partition {self._partition} of {self._ref}"
+        try:
+            if self._rows(table=table):
+                return
+            if table:
+                self._connection.run(ddl.drop_table(self._ref), table=self._ref)
+            elif self._partition is not None:
+                sql = ddl.drop_partition(self._ref, self._partition)
+                self._connection.run(sql, table=self._ref)
+        except OdpsError as failed:
+            error.add_note(f"{what} was made for this write and is empty now ({failed.message})")
+
+    def _rows(self, *, table: bool) -> int:
+        spec = None if table or self._partition is None else (str(self._partition),)
+        session = self._connection.read_session(self._ref, partitions=spec, split_by=ByRows(rows=1))
+        return session.info.n_rows or 0
