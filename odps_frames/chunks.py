@@ -80,7 +80,7 @@ class FrameReader:
                 if rest.num_rows:
                     held.append(rest)
                     rows += rest.num_rows
-            if held:
+            if held or not start:  # an empty table is one empty frame, with its dtypes
                 yield self._frame(held, schema, start, facts)
         finally:
             close = getattr(batches, "close", None)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from odps_frames import filters
 from odps_frames.convert.arrow import arrow_type
+from odps_frames.errors import SchemaMismatch
 from odps_frames.model.schema import TableSchema
 from odps_frames.model.table import Partition
 
@@ -89,16 +90,70 @@ def check(selection: Selection | None, schema: TableSchema, table: object) -> No
 def select(
     selection: Selection, schema: TableSchema, existing: Iterable[Partition]
 ) -> tuple[Partition, ...]:
-    """Return those of the existing partitions that are meant, in the order of the list."""
-    present = tuple(existing)
+    """Return those of the existing partitions that are meant, in the order of the list.
+
+    A value that stands in quotes, or that a partition has as it is, is meant literally; only
+    else are ``*``, ``?`` and ``[`` patterns.
+    """
+    present = _Present(tuple(existing))
     chosen = _chosen(selection, schema, present)
-    return tuple(partition for partition in present if partition in chosen)
+    return tuple(partition for partition in present.all if partition in chosen)
+
+
+class _Present:
+    """The partitions of a table, found by what they are called."""
+
+    def __init__(self, partitions: tuple[Partition, ...]) -> None:
+        self.all = partitions
+        self._by_items = {_key(partition.items): partition for partition in partitions}
+        self._values: dict[str, set[str]] = {}
+        for partition in partitions:
+            for name, value in partition.items:
+                self._values.setdefault(name.lower(), set()).add(value)
+
+    def exactly(self, items: tuple[tuple[str, str], ...]) -> set[Partition]:
+        """Those with just these values; the other columns may have any."""
+        found = self._by_items.get(_key(items))
+        if found is not None:
+            return {found}
+        if self.all and len(items) == len(self.all[0].items):
+            return set()
+        wanted = _key(items)
+        return {partition for partition in self.all if wanted <= _key(partition.items)}
+
+    def like(self, wanted: Mapping[str, list[str]]) -> set[Partition]:
+        """Those whose values are among the wanted ones, or match one of them as a pattern."""
+        if all(len(patterns) == 1 for patterns in wanted.values()):
+            exact = self.exactly(tuple((name, each[0]) for name, each in wanted.items()))
+            if exact:
+                return exact
+        allowed = {name.lower(): self._matching(name, each) for name, each in wanted.items()}
+        return {
+            partition
+            for partition in self.all
+            if all(_value(partition, name) in values for name, values in allowed.items())
+        }
+
+    def _matching(self, name: str, patterns: list[str]) -> set[str]:
+        present = self._values.get(name.lower(), set())
+        found = present.intersection(patterns)
+        for pattern in patterns:
+            if pattern not in present and _GLOB.search(pattern):
+                found.update(value for value in present if fnmatch.fnmatchcase(value, pattern))
+        return found
+
+
+def _key(items: tuple[tuple[str, str], ...]) -> frozenset[tuple[str, str]]:
+    return frozenset((name.lower(), value) for name, value in items)
 
 
 def _named(selection: Selection, schema: TableSchema) -> list[str]:
     match selection:
         case str() if _is_comparison(selection):
-            condition = filters.parse(selection, _as_data(schema))
+            try:
+                condition = filters.parse(selection, _as_data(schema))
+            except KeyError as unknown:
+                raise SchemaMismatch(unknown.args[0]) from None
             return sorted(filters.columns_of(condition) or ()) if condition is not None else []
         case str():
             return list(Partition.parse(selection).names)
@@ -116,33 +171,28 @@ def _named(selection: Selection, schema: TableSchema) -> list[str]:
             return []
 
 
-def _chosen(
-    selection: Selection, schema: TableSchema, present: tuple[Partition, ...]
-) -> set[Partition]:
+def _chosen(selection: Selection, schema: TableSchema, present: _Present) -> set[Partition]:
     match selection:
         case str() if _is_comparison(selection):
-            return _compared(selection, schema, present)
+            return _compared(selection, schema, present.all)
         case str():
-            wanted = Partition.parse(selection).items
-            return _matching({name: [value] for name, value in wanted}, present)
+            items = Partition.parse(selection).items
+            if "'" in selection or '"' in selection:
+                return present.exactly(items)
+            return present.like({name: [value] for name, value in items})
         case Partition():
-            exact = {name.lower(): value for name, value in selection.items}
-            return {
-                partition
-                for partition in present
-                if all(_value(partition, name) == value for name, value in exact.items())
-            }
+            return present.exactly(selection.items)
         case Mapping():
-            return _matching({str(n): _texts(v) for n, v in selection.items()}, present)
+            return present.like({str(name): _texts(value) for name, value in selection.items()})
         case Latest(n=n):
-            ordered = sorted(present, key=lambda p: _order(p, schema.partition_columns))
+            ordered = sorted(present.all, key=lambda p: _order(p, schema.partition_columns))
             return set(ordered[-n:])
         case Sequence():
             parts = (_chosen(each, schema, present) for each in selection)
             return {partition for part in parts for partition in part}
         case _:
             keep = selection
-            return {partition for partition in present if keep(dict(partition.items))}
+            return {partition for partition in present.all if keep(dict(partition.items))}
 
 
 def _is_comparison(text: str) -> bool:
@@ -161,25 +211,6 @@ def _plain_values(text: str) -> str:
 
 def _plain(value: str) -> bool:
     return not re.search(r"\s(?:and|or)\s", value, re.IGNORECASE)
-
-
-def _matching(wanted: Mapping[str, list[str]], present: tuple[Partition, ...]) -> set[Partition]:
-    return {
-        partition
-        for partition in present
-        if all(
-            any(_matches(_value(partition, name.lower()), pattern) for pattern in patterns)
-            for name, patterns in wanted.items()
-        )
-    }
-
-
-def _matches(value: str | None, pattern: str) -> bool:
-    if value is None:
-        return False
-    return value == pattern or (
-        _GLOB.search(pattern) is not None and fnmatch.fnmatchcase(value, pattern)
-    )
 
 
 def _texts(value: object) -> list[str]:

@@ -12,7 +12,7 @@ from odps_frames import filters as row_filters
 from odps_frames import partitions as partition_choice
 from odps_frames.convert.arrow import normal_schema
 from odps_frames.convert.pandas import to_pandas
-from odps_frames.errors import ReadTooLarge, ServiceError
+from odps_frames.errors import CastError, ReadTooLarge, SchemaMismatch, ServiceError
 from odps_frames.model.read import ArrowOptions, BatchOptions, TimeUnit
 from odps_frames.model.splits import BySize
 from odps_frames.model.types import Kind, PrimitiveType
@@ -104,12 +104,12 @@ class Scan:
 
         Raises
         ------
-        KeyError
+        SchemaMismatch
             For a column that is not there, with the names that come near.
         """
         known = self.info.schema
         if missing := [name for name in columns if known.find(name) is None]:
-            raise KeyError(known.unknown(missing))
+            raise SchemaMismatch(known.unknown(missing))
         names = tuple(known.column(name).name for name in columns)
         if twice := sorted({name for name in names if names.count(name) > 1}):
             msg = f"columns stand twice in the selection: {twice}"
@@ -119,7 +119,10 @@ class Scan:
     def filter(self, filters: Filters) -> Self:
         """Keep the rows for which the condition is true; NULL is not true."""
         zone = self.connection.config.timezone
-        condition = row_filters.parse(filters, self.info.schema, timezone=zone)
+        try:
+            condition = row_filters.parse(filters, self.info.schema, timezone=zone)
+        except KeyError as unknown:
+            raise SchemaMismatch(unknown.args[0]) from None
         if condition is None:
             return self
         if self.condition is not None:
@@ -269,7 +272,7 @@ class Scan:
             batches = self.connection.preview_batches(
                 self.info.ref, schema.all_columns, limit=self.row_limit, meter=meter
             )
-        except ServiceError:
+        except (ServiceError, CastError):
             return None  # a session says better what is wrong, if anything is
         if sum(batch.num_rows for batch in batches) < self.row_limit:
             return None
