@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from odps_frames.wire.http import BodyReader
 
-__all__ = ["END_MARK", "ArrowStreamReader", "encode_stream"]
+__all__ = ["END_MARK", "ArrowStreamReader", "encode_stream", "impossible_types"]
 
 END_MARK = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 MAX_MESSAGE_BYTES = 2 << 30
@@ -84,9 +84,17 @@ class ArrowStreamReader:
     def _open(self) -> pa.RecordBatchStreamReader:
         if self._stream is None:
             try:
-                self._stream = pa.ipc.open_stream(as_file(self._source, "r"))
+                stream = pa.ipc.open_stream(as_file(self._source, "r"))
+                impossible = impossible_types(stream.schema)
+            except UnicodeDecodeError as error:
+                msg = f"the schema of the stream holds a name that is not UTF-8: {error}"
+                raise CorruptStream(msg) from error
             except (pa.ArrowException, OSError) as error:
                 raise self._explain(error) from error
+            if impossible is not None:
+                msg = f"the schema of the stream has an impossible type: {impossible}"
+                raise CorruptStream(msg)
+            self._stream = stream
         return self._stream
 
     def _check(self, batch: pa.RecordBatch) -> None:
@@ -106,6 +114,37 @@ class ArrowStreamReader:
         if self._source.ended:
             return IncompleteRead(f"the stream ended inside a message: {error}")
         return CorruptStream(f"the body is not an Arrow stream: {error}")
+
+
+def impossible_types(schema: pa.Schema) -> str | None:
+    """Name the first column whose type no value can have, with that type; None means none.
+
+    A decimal needs 0 <= scale <= precision. Arrow checks neither types nor values for it, and
+    casts of a decimal with an absurd scale read memory that is not theirs.
+    """
+    for field in schema:
+        found = _impossible(field.type)
+        if found is not None:
+            return f"column {field.name!r} holds {found}; expected 0 <= scale <= precision"
+        _ = field.name  # decodes it: one that is not UTF-8 must not fail later
+    return None
+
+
+def _impossible(kind: pa.DataType) -> pa.DataType | None:
+    """Return the first decimal in a type, at any depth, whose scale its precision forbids."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _impossible(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return _impossible(kind.value_type)
+    if pa.types.is_decimal(kind):
+        return None if 0 <= kind.scale <= kind.precision else kind
+    inner = [kind.field(place) for place in range(kind.num_fields)]
+    for field in inner:
+        _ = field.name
+        found = _impossible(field.type)
+        if found is not None:
+            return found
+    return None
 
 
 class _Source:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["Compression", "as_file", "decompress"]
 
 
+MAX_RATIO = 1000
+FREE_PLAIN_BYTES = 64 << 20
+"""So many plain bytes may come out of a body, whatever its size; more keep to the ratio."""
+
+
 class Compression(Enum):
     """How a stream is compressed.
 
@@ -74,11 +79,13 @@ class _Source:
 
     def __init__(self, body: BodyReader) -> None:
         self._body = body
+        self.n_bytes = 0
         self.ended = False
 
     def read(self, n_bytes: int = -1) -> bytes:
         window = memoryview(bytearray(n_bytes))
         got = self._body.readinto(window)
+        self.n_bytes += got
         self.ended = self.ended or not got
         return bytes(window[:got])
 
@@ -101,10 +108,11 @@ class _FrameReader:
         codec = compression.ipc_codec or "zstd"
         self._source = _Source(body)
         self._stream = pa.CompressedInputStream(as_file(self._source, "r"), codec)
+        self._n_plain = 0
 
     def readinto(self, buffer: memoryview, /) -> int:
         try:
-            return int(self._stream.readinto(buffer))
+            got = int(self._stream.readinto(buffer))
         except OdpsError:
             raise
         except (OSError, pa.ArrowInvalid) as error:
@@ -113,6 +121,14 @@ class _FrameReader:
                 raise IncompleteRead(msg) from error
             msg = f"the compressed body does not decompress: {error}"
             raise CorruptStream(msg) from error
+        self._n_plain += got
+        if self._n_plain > max(FREE_PLAIN_BYTES, MAX_RATIO * self._source.n_bytes):
+            msg = (
+                f"{self._source.n_bytes} compressed bytes became more than {self._n_plain}; "
+                f"expected at most {MAX_RATIO} times as many"
+            )
+            raise CorruptStream(msg)
+        return got
 
     def close(self) -> None:
         self._body.close()

@@ -8,12 +8,17 @@ import pyarrow as pa
 import pytest
 
 from odps_frames.errors import CorruptStream, IncompleteRead, OdpsError
-from odps_frames.wire.arrow_stream import END_MARK, ArrowStreamReader, encode_stream
+from odps_frames.wire.arrow_stream import (
+    END_MARK,
+    ArrowStreamReader,
+    encode_stream,
+    impossible_types,
+)
 from odps_frames.wire.compression import Compression, decompress
 from odps_frames.wire.http import ChunkReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 TABLE = pa.table(
     {
@@ -158,3 +163,38 @@ def test_large_buffers_are_passed_on_uncopied() -> None:
     addresses = [piece.address for piece in pieces if isinstance(piece, pa.Buffer)]
     assert values is not None
     assert addresses == [values.address]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda kind: kind,
+        pa.list_,
+        lambda kind: pa.struct([("a", pa.int8()), ("b", kind)]),
+        lambda kind: pa.map_(pa.string(), kind),
+        lambda kind: pa.dictionary(pa.int8(), kind),
+    ],
+    ids=["plain", "list", "struct", "map", "dictionary"],
+)
+@pytest.mark.parametrize("scale", [15_597_570, 11, -1])
+def test_a_decimal_that_cannot_be_is_refused_with_the_schema(
+    wrapped: Callable[[pa.DataType], pa.DataType], scale: int
+) -> None:
+    schema = pa.schema([("id", pa.int64()), ("price", wrapped(pa.decimal128(10, scale)))])
+    assert "'price'" in (impossible_types(schema) or "")
+    with pytest.raises(CorruptStream, match="impossible type: column 'price'"):
+        read(joined(encode_stream(schema, [])))
+
+
+def test_decimals_within_their_precision_are_possible() -> None:
+    kinds = [pa.decimal128(10, 0), pa.decimal128(10, 10), pa.list_(pa.decimal256(70, 3))]
+    assert impossible_types(pa.schema([(str(kind), kind) for kind in kinds])) is None
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.struct([("inner", pa.int8())])])
+def test_a_name_that_is_not_utf8_is_refused(kind: pa.DataType) -> None:
+    name = "inner" if pa.types.is_struct(kind) else "outer"
+    data = joined(encode_stream(pa.schema([("outer", kind)]), []))
+    assert data.count(name.encode()) == 1
+    with pytest.raises(CorruptStream, match="not UTF-8"):
+        read(data.replace(name.encode(), b"\xff" * 5))

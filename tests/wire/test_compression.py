@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from odps_frames.errors import CorruptStream
-from odps_frames.wire.compression import Compression
+from odps_frames.wire.compression import Compression, decompress
+from odps_frames.wire.http import ChunkReader
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,20 @@ def test_unknown_names_are_refused() -> None:
         Compression.of("gzip")
     with pytest.raises(CorruptStream, match="gzip"):
         Compression.of_encoding("gzip")
+
+
+@pytest.mark.parametrize("compression", [Compression.LZ4, Compression.ZSTD])
+def test_a_small_body_may_not_become_a_huge_one(
+    compression: Compression, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odps_frames.wire.compression.FREE_PLAIN_BYTES", 1 << 20)
+    monkeypatch.setattr("odps_frames.wire.compression.MAX_RATIO", 100)
+    for n_bytes, fits in ((1 << 20, True), (4 << 20, False)):
+        packed = pa.compress(bytes(n_bytes), compression.ipc_codec or "zstd", asbytes=True)
+        reader = decompress(ChunkReader([packed]), compression)
+        window = memoryview(bytearray(1 << 16))
+        if fits:
+            assert sum(iter(lambda: reader.readinto(window), 0)) == n_bytes  # noqa: B023  used at once
+            continue
+        with pytest.raises(CorruptStream, match="expected at most 100 times"):
+            sum(iter(lambda: reader.readinto(window), 0))  # noqa: B023  used at once
