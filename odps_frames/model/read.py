@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from odps_frames.errors import ProtocolError
 from odps_frames.model.splits import ByRows, BySize, RowRange, Split, SplitBy
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ __all__ = [
     "SessionStats",
     "TimeUnit",
 ]
+
+
+MAX_SPLITS = 1_000_000
+"""More splits than any session has: a count that only a broken answer holds."""
 
 
 class TimeUnit(StrEnum):
@@ -135,10 +140,23 @@ class ReadSessionInfo:
     incremental: Incremental | None = None
 
     def splits(self, by: SplitBy) -> tuple[Split, ...]:
-        """Cut the session as it was asked to be cut; an empty table has no splits."""
+        """Cut the session as it was asked to be cut; an empty table has no splits.
+
+        Raises
+        ------
+        ProtocolError
+            When the service said neither how many splits nor how many rows there are, or more
+            splits than can be.
+        """
         if self.n_splits is not None:
+            if self.n_splits > MAX_SPLITS:
+                msg = f"the service counts {self.n_splits} splits; expected at most {MAX_SPLITS}"
+                raise ProtocolError(msg, session_id=self.session_id)
             return tuple(Split(self.session_id, index) for index in range(self.n_splits))
-        total = self.n_rows or 0
+        if self.n_rows is None:
+            msg = "a read session has neither SplitsCount nor RecordCount; nobody can cut it"
+            raise ProtocolError(msg, session_id=self.session_id)
+        total = self.n_rows
         step = by.rows if isinstance(by, ByRows) else max(total, 1)
         return tuple(
             Split(self.session_id, rows=RowRange(start, min(step, total - start)))

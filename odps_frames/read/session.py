@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import pyarrow as pa
 
 from odps_frames.convert.arrow import normal_schema
-from odps_frames.errors import ServiceError, ServiceUnavailable, SessionExpired
+from odps_frames.errors import (
+    CorruptStream,
+    IncompleteRead,
+    ServiceError,
+    ServiceUnavailable,
+    SessionExpired,
+)
 from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.model.read import BatchOptions, ReadSpec
 from odps_frames.read.gather import gather
@@ -19,7 +26,7 @@ from odps_frames.wire.envelope import Envelope
 from odps_frames.wire.read_session import decode_info, encode_create, encode_get
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from odps_frames.model.read import ReadSessionInfo
     from odps_frames.model.schema import Column
@@ -173,13 +180,24 @@ class ReadSession:
         """Yield the batches of many splits, read side by side and bounded in memory.
 
         Closing the iterator early closes every connection.
+
+        Raises
+        ------
+        IncompleteRead, CorruptStream
+            When all splits are read and bring fewer or more rows than the service counted.
         """
         chosen = self.splits if splits is None else tuple(splits)
+        n_rows = self.info.n_rows
 
         def read(split: Split, cancel: Cancellation) -> Iterator[pa.RecordBatch]:
             return self.read(split, options=options, validate=validate, meter=meter, cancel=cancel)
 
-        return gather(chosen, read, max_workers=max_workers, ordered=ordered, meter=meter)
+        found = gather(chosen, read, max_workers=max_workers, ordered=ordered, meter=meter)
+        skips = options is not None and options.skip_rows > 0
+        if n_rows is None or skips or self.spec.row_filter is not None:
+            return found
+        whole = splits is None or sorted(chosen, key=repr) == sorted(self.splits, key=repr)
+        return _counted(found, n_rows) if whole else found
 
     def to_arrow(self) -> pa.Table:
         """Read all of it into a table."""
@@ -227,3 +245,18 @@ class ReadSession:
             reply = decode_info(self._transport.send(request))
             self.info = reply.value
             self._envelope = self._envelope.routed(reply.route_token)
+
+
+def _counted(batches: Iterator[pa.RecordBatch], expected: int) -> Iterator[pa.RecordBatch]:
+    """Pass batches on, and hold their rows to what the service counted."""
+    got = 0
+    with contextlib.closing(cast("Generator[pa.RecordBatch, None, None]", batches)):
+        for batch in batches:
+            got += batch.num_rows
+            if got > expected:
+                msg = f"the splits brought {got} rows or more; expected {expected}"
+                raise CorruptStream(msg)
+            yield batch
+    if got < expected:
+        msg = f"the splits brought {got} rows; expected {expected}"
+        raise IncompleteRead(msg, expected=expected, got=got)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odps_frames.errors import ProtocolError
 from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.model.read import ReadSessionInfo, TimeUnit
 from odps_frames.model.schema import TableSchema
@@ -43,7 +44,18 @@ def test_rows_without_a_step_are_one_split() -> None:
 
 
 def test_an_empty_table_has_no_splits() -> None:
-    assert INFO.splits(ByRows(3)) == replace(INFO, n_rows=0).splits(BySize()) == ()
+    empty = replace(INFO, n_rows=0)
+    assert empty.splits(ByRows(3)) == empty.splits(BySize()) == ()
+
+
+def test_what_the_service_did_not_count_is_not_taken_for_empty() -> None:
+    with pytest.raises(ProtocolError, match="neither SplitsCount nor RecordCount"):
+        INFO.splits(BySize())
+
+
+def test_more_splits_than_can_be_are_not_made() -> None:
+    with pytest.raises(ProtocolError, match="1000001 splits"):
+        replace(INFO, n_splits=1_000_001).splits(BySize())
 
 
 @pytest.mark.parametrize(
