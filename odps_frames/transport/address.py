@@ -85,8 +85,11 @@ def _vouched(host: str, endpoint: str) -> bool:
         endpoint.endswith(d) for d in TRUSTED_DOMAINS
     ):
         return True
+    if _address(endpoint) is not None:
+        return False
+    # Two labels may be a suffix under which anybody registers names, such as co.uk.
     parent = re.sub(r"^[^.]+\.", "", endpoint)
-    return parent.count(".") >= 1 and host.endswith("." + parent)
+    return parent.count(".") >= 2 and host.endswith("." + parent)  # noqa: PLR2004  see above
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 import threading
 import time
 from http.cookiejar import DefaultCookiePolicy
@@ -76,7 +77,7 @@ class HttpTransport:
         except requests.exceptions.ConnectTimeout as error:
             raise _unavailable(request, base, error, sent=False) from error
         except requests.exceptions.SSLError as error:
-            raise _unavailable(request, base, error, sent=False) from error
+            raise _unavailable(request, base, error, sent=not _refused(error)) from error
         except requests.exceptions.ConnectionError as error:
             raise _unavailable(request, base, error, sent=not _never_connected(error)) from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -86,7 +87,7 @@ class HttpTransport:
             answer.status_code,
             Headers(answer.headers),
             _SocketReader(answer, request, deadline, self._clock),
-            int(length) if length and length.isdigit() else None,
+            int(length) if length and length.isascii() and length.isdigit() else None,
         )
 
     def close(self) -> None:
@@ -189,6 +190,24 @@ def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
     causes.append(getattr(causes[0], "reason", None))
     never = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
     return any(isinstance(cause, never) for cause in causes)
+
+
+def _refused(error: BaseException) -> bool:
+    """Whether the certificate of the service was refused, which is before anything is sent.
+
+    Every other fault of TLS may come when the request has been written.
+    """
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop()
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
+            waiting += cause.args
+    return False
 
 
 def _unavailable(

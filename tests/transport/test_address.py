@@ -37,7 +37,7 @@ def found(endpoint: str, authority: str) -> str:
         ("http://127.0.0.1:8080/api", "127.0.0.1:9090"),
         ("http://localhost:8080/api", "127.0.0.1:9090"),
         ("http://10.0.0.7/api", "10.0.0.7:99"),
-        ("https://odps.corp.example/api", "tunnel.corp.example"),
+        ("https://odps.data.corp.example/api", "tunnel.data.corp.example"),
     ],
 )
 def test_hosts_that_the_endpoint_vouches_for(endpoint: str, authority: str) -> None:
@@ -53,6 +53,9 @@ def test_hosts_that_the_endpoint_vouches_for(endpoint: str, authority: str) -> N
         ("https://service.cn.maxcompute.aliyun.com/api", "169.254.169.254"),
         ("https://odps.corp.example/api", "elsewhere.example"),
         ("https://odps.example/api", "evil.example"),
+        ("https://odps.co.uk/api", "evil.co.uk"),
+        ("https://odps.corp.co/api", "tunnel.corp.co"),
+        ("http://10.1.2.3/api", "evil.1.2.3"),
         ("http://127.0.0.1/api", "10.0.0.1"),
     ],
 )

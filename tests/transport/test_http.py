@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import pickle
 import socket
+import ssl
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pytest
+import requests
+import urllib3
 
 from odps_frames.config import Config, Timeout
 from odps_frames.errors import ServiceUnavailable
@@ -186,3 +189,37 @@ def test_a_transport_pickles_as_its_config(raw_server: Any) -> None:
     raw_server.answers.append(HEAD + b"Content-Length: 2\r\n\r\nok")
     back = pickle.loads(pickle.dumps(transport(raw_server)))  # noqa: S301  our own bytes
     assert back.send(REQUEST).read() == b"ok"
+
+
+def test_a_length_in_other_digits_is_no_length(raw_server: Any) -> None:
+    raw_server.answers.append(HEAD + b"Content-Length: \xb2\r\nConnection: close\r\n\r\nok")
+    with transport(raw_server).send(REQUEST) as response:
+        assert response.content_length is None
+
+
+def test_a_fault_of_tls_may_come_after_the_request(raw_server: Any) -> None:
+    raw_server.answers.append(b"no TLS here")
+    url = raw_server.url.replace("http://", "https://")
+    with pytest.raises(ServiceUnavailable) as caught:
+        HttpTransport(Config(endpoint=url, timeout=Timeout(idle=5))).send(REQUEST)
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize(
+    ("inner", "sent"),
+    [(ssl.SSLCertVerificationError("self-signed"), False), (ssl.SSLError("bad record mac"), True)],
+)
+def test_only_a_refused_certificate_is_before_the_request(
+    monkeypatch: pytest.MonkeyPatch, inner: ssl.SSLError, *, sent: bool
+) -> None:
+    wrapped = urllib3.exceptions.MaxRetryError(
+        cast("Any", None), "/x", urllib3.exceptions.SSLError(inner)
+    )
+
+    def fail(*_: object, **__: object) -> None:
+        raise requests.exceptions.SSLError(wrapped)
+
+    monkeypatch.setattr(requests.Session, "request", fail)
+    with pytest.raises(ServiceUnavailable) as caught:
+        HttpTransport(Config(endpoint="https://service.example")).send(REQUEST)
+    assert caught.value.sent is sent
