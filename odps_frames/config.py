@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -21,12 +22,19 @@ class AccessKey:
     secret_access_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        for name in ("access_id", "secret_access_key", "security_token"):
+            object.__setattr__(self, name, _clean(name, getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True)
 class BearerToken:
     """A token that stands for the caller."""
 
     token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", _clean("bearer_token", self.token))
 
 
 Credentials = AccessKey | BearerToken
@@ -90,6 +98,8 @@ class Config:
     """Whether the credentials were arguments, not found in the environment or a file."""
 
     def __post_init__(self) -> None:
+        for name in ("access_id", *sorted(SECRETS)):
+            object.__setattr__(self, name, _clean(name, getattr(self, name)))
         object.__setattr__(self, "endpoint", _checked_url("endpoint", self.endpoint))
         if self.tunnel_endpoint:
             url = _checked_url("tunnel_endpoint", self.tunnel_endpoint)
@@ -134,17 +144,43 @@ def _restore(state: dict[str, Any]) -> Config:
     return Config(**state)
 
 
+def _clean(name: str, secret: str | None) -> str | None:
+    """Strip a secret, which files and variables often end with a line feed; check its letters."""
+    if secret is None:
+        return None
+    stripped = secret.strip()
+    if not (stripped.isascii() and stripped.isprintable()):
+        msg = f"{name} holds letters that no header can carry; expected printable ASCII"
+        raise ConfigError(msg)
+    return stripped
+
+
 def _checked_url(name: str, url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        parts = None
     if (
-        parts.scheme not in ("http", "https")
+        parts is None
+        or parts.scheme not in ("http", "https")
         or not parts.hostname
         or parts.username is not None
         or parts.password is not None
         or parts.query
         or parts.fragment
     ):
-        shown = parts.hostname or "what was given"
-        msg = f"not an {name}: {shown!r}; expected http(s)://host[:port][/path]"
+        article = "an" if name[0] in "aeiou" else "a"
+        hint = "" if "://" in url else "; http:// or https:// is missing"
+        msg = f"not {article} {name}: {_shown(url)!r}; expected http(s)://host[:port][/path]{hint}"
         raise ConfigError(msg)
     return url.rstrip("/")
+
+
+def _shown(url: str) -> str:
+    """Host and path of what was given; never user info or a query, which may be secret."""
+    rest = url.partition("://")[2] if "://" in url else url
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if "@" in rest[len(authority) :]:
+        return "what was given"  # a password may hold these letters: nobody knows where it ends
+    return re.split(r"[?#]", rest, maxsplit=1)[0].rpartition("@")[2]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from odps_frames.errors import ConfigError, NotFound
+from odps_frames.errors import ConfigError, NotFound, ProtocolError
 from odps_frames.model.read import BatchOptions, ReadSpec
 from odps_frames.model.table import Partition, TableRef
 from odps_frames.model.write import WriteSpec
@@ -27,16 +27,18 @@ from odps_frames.wire.read_session import encode_preview
 from odps_frames.write.session import WriteSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
     from odps_frames.config import Config
-    from odps_frames.model.catalog import PartitionInfo, TableEntry, TableInfo
+    from odps_frames.model.catalog import Page, PartitionInfo, TableEntry, TableInfo
     from odps_frames.model.schema import Column
     from odps_frames.transport.base import Transport
 
 __all__ = ["Connection"]
+
+T = TypeVar("T")
 
 
 class Connection:
@@ -101,32 +103,25 @@ class Connection:
 
     def list_tables(self, prefix: str | None = None) -> Iterator[TableEntry]:
         """Yield the tables of the default project and schema, page by page."""
-        marker = None
-        while True:
-            page = decode_tables(
-                self.transport.send(
-                    encode_list_tables(
-                        self.project, prefix=prefix, schema=self.config.schema, marker=marker
-                    )
-                )
-            ).value
-            yield from page.items
-            marker = page.marker
-            if not marker:
-                return
+
+        def page(marker: str | None) -> Page[TableEntry]:
+            request = encode_list_tables(
+                self.project, prefix=prefix, schema=self.config.schema, marker=marker
+            )
+            return decode_tables(self.transport.send(request)).value
+
+        return _items(page)
 
     def list_partitions(
         self, table: TableRef, prefix: Partition | None = None
     ) -> Iterator[PartitionInfo]:
         """Yield the partitions of a table that begin with ``prefix``, page by page."""
-        marker = None
-        while True:
+
+        def page(marker: str | None) -> Page[PartitionInfo]:
             request = encode_list_partitions(table, prefix=prefix, marker=marker)
-            page = decode_partitions(self.transport.send(request)).value
-            yield from page.items
-            marker = page.marker
-            if not marker:
-                return
+            return decode_partitions(self.transport.send(request)).value
+
+        return _items(page)
 
     def run(
         self,
@@ -212,3 +207,19 @@ class Connection:
         )
         with self.transport.metered(meter).send(request) as response:
             return list(decode_batches(response, plan, meter))
+
+
+def _items(page_at: Callable[[str | None], Page[T]]) -> Iterator[T]:
+    """Yield what stands on the pages; a marker that comes again would lead round for ever."""
+    marker = None
+    seen = set()
+    while True:
+        page = page_at(marker)
+        yield from page.items
+        marker = page.marker
+        if not marker:
+            return
+        if marker in seen:
+            msg = f"a list came back to the marker {marker!r}; expected a new one for each page"
+            raise ProtocolError(msg)
+        seen.add(marker)

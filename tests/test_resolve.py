@@ -163,3 +163,45 @@ def test_secrets_travel_only_when_given_and_allowed(
     assert (back.credentials is not None) is travels
     assert back.endpoint == config.endpoint
     assert (copy.copy(config) == config) is travels
+
+
+@pytest.mark.parametrize(
+    "name", ["access_id", "secret_access_key", "security_token", "bearer_token"]
+)
+def test_secrets_are_stripped_and_hold_printable_ascii(name: str) -> None:
+    plain = {"access_id": "i", "secret_access_key": "k"}
+    stripped = Config(endpoint=ENDPOINT, **{**plain, name: f" {SECRET}\r\n"})  # type: ignore[arg-type]  # by name
+    assert getattr(stripped, name) == SECRET
+    for letter in ("\n", "\x00", "é", "密"):
+        with pytest.raises(ConfigError, match=f"{name} holds letters") as caught:
+            Config(endpoint=ENDPOINT, **{**plain, name: SECRET + letter + "x"})  # type: ignore[arg-type]  # by name
+        assert SECRET not in str(caught.value)
+
+
+def test_credentials_of_files_and_processes_are_cleaned_alike() -> None:
+    assert BearerToken(SECRET + "\n").token == SECRET
+    assert AccessKey("i\n", f"{SECRET}\n", "t\n") == AccessKey("i", SECRET, "t")
+    with pytest.raises(ConfigError, match="bearer_token"):
+        BearerToken("a\nb")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "missing"),
+    [
+        ("service.example/api", "'service.example/api'", True),
+        (f"https://user:{SECRET}@host/api", "'host/api'", False),
+        (f"user:{SECRET}@host/api", "'host/api'", True),
+        (f"https://user:x/{SECRET}@host/api", "'what was given'", False),
+        (f"https://host/api?token={SECRET}", "'host/api'", False),
+        ("https://host:port/api", "'host:port/api'", False),
+        ("http://[::1", "'[::1'", False),
+    ],
+)
+def test_an_endpoint_that_is_none_is_shown_without_secrets(
+    url: str, shown: str, *, missing: bool
+) -> None:
+    with pytest.raises(ConfigError, match="not an endpoint: ") as caught:
+        Config(endpoint=url)
+    assert shown in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert ("is missing" in str(caught.value)) is missing
