@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from odps_frames.client import CURRENT, Client
+from odps_frames.errors import ConfigError
 from odps_frames.resolve import resolve
 
 if TYPE_CHECKING:
@@ -134,21 +135,47 @@ def _kept(config: Config) -> Client:
 
 def _is_pyodps(value: object) -> bool:
     """Whether this is pyodps' entry object; it is not imported for that."""
-    module = type(value).__module__.partition(".")[0]
-    return module == "odps" and hasattr(value, "endpoint") and hasattr(value, "account")
+    entry = getattr(sys.modules.get("odps"), "ODPS", None)
+    return isinstance(entry, type) and isinstance(value, entry)
 
 
 def _from_pyodps(entry: Any) -> dict[str, Any]:  # noqa: ANN401  an object of another package
-    account = entry.account
-    token = getattr(account, "token", None)
+    keys = _keys_of(entry.account)
     return {
         "endpoint": entry.endpoint,
         "project": entry.project,
         "schema": entry.schema,
-        "access_id": getattr(account, "access_id", None),
-        "secret_access_key": getattr(account, "secret_access_key", None),
-        "security_token": getattr(account, "sts_token", None),
-        "bearer_token": token if isinstance(token, str) else None,
         "tunnel_endpoint": getattr(entry, "_tunnel_endpoint", None),
         "region": getattr(entry, "region_name", None),
+        **keys,
     }
+
+
+def _keys_of(account: Any) -> dict[str, str | None]:  # noqa: ANN401  an object of another package
+    """What an account of pyodps signs with now; keys that have ended are renewed, as it does."""
+    provider = getattr(account, "provider", None)
+    if provider is not None:
+        ask = getattr(provider, "get_credential", None) or provider.get_credentials
+        held = ask()
+        return {
+            "access_id": held.get_access_key_id(),
+            "secret_access_key": held.get_access_key_secret(),
+            "security_token": held.get_security_token() or None,
+        }
+    if hasattr(account, "reload"):
+        account.reload()
+    if getattr(account, "secret_access_key", None):
+        return {
+            "access_id": account.access_id,
+            "secret_access_key": account.secret_access_key,
+            "security_token": getattr(account, "sts_token", None),
+        }
+    token = getattr(account, "token", None)
+    # The token of a sign server opens that server: it is no business of MaxCompute.
+    if isinstance(token, str) and not hasattr(account, "access_id"):
+        return {"bearer_token": token}
+    msg = (
+        f"pyodps signs with a {type(account).__name__}, whose keys it does not have; give a client "
+        "of connect() with keys, a token or a credential_process"
+    )
+    raise ConfigError(msg)

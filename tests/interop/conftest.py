@@ -1,4 +1,4 @@
-"""A service with checked signatures behind a socket, pyodps and our client side by side."""
+"""One service behind a socket, signatures checked, and two clients that share no code."""
 
 from __future__ import annotations
 
@@ -6,83 +6,143 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import odps  # type: ignore[import-untyped]
+import pyarrow as pa
 import pytest
 from odps.maxstorage import MaxStorageClient  # type: ignore[import-untyped]
 
+import odps_frames as of
 from odps_frames.client import Client
 from odps_frames.config import Config
 from odps_frames.emulator.app import Emulator
 from odps_frames.emulator.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-ACCESS_ID, SECRET = "interop-id", "interop-secret"
+ACCESS_ID, SECRET, TOKEN = "interop-id", "interop-secret", "interop-token"
+REGIONS = {"V1": None, "V4": "cn-interop"}
+"""A client that knows its region signs in the newer way."""
 
 
-@dataclass
-class Sides:
-    """Both clients of one service."""
+@dataclass(frozen=True)
+class Stand:
+    """A service and who may ask it."""
 
     service: Emulator
     endpoint: str
-    client: Client
+    access_id: str = ACCESS_ID
+    secret: str = SECRET
+    token: str = TOKEN
+
+    def entry(self, account: Any = None, **settings: Any) -> Any:
+        """Make pyodps' entry object, which would else become that of the whole process."""
+        if account is None:
+            settings = {"access_id": ACCESS_ID, "secret_access_key": SECRET} | settings
+        else:
+            settings["account"] = account
+        settings = {"project": "demo", "endpoint": self.endpoint} | settings
+        return odps.ODPS(overwrite_global=False, **settings)
+
+    def config(self, **settings: Any) -> Config:
+        keys = {"access_id": ACCESS_ID, "secret_access_key": SECRET, "project": "demo"} | settings
+        return Config(endpoint=self.endpoint, **keys)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both clients of one service."""
+
+    ours: Client
     theirs: Any
     """pyodps' entry object."""
     storage: Any
     """pyodps' client of the Storage API."""
 
-    def entry(self, **more: Any) -> Any:
-        keys = {"access_id": ACCESS_ID, "secret_access_key": SECRET} | more
-        return odps.ODPS(project="demo", endpoint=self.endpoint, **keys)
+    def read(self, table: str, **spec: Any) -> pa.Table:
+        """Return all rows of a new session, as pyodps reads them."""
+        return self.read_session(self.storage.create_table_read_session(table, **spec))
 
-    def read(self, table: str, **options: Any) -> Any:
-        """All rows of a table, as pyodps reads them."""
-        return self.read_session(self.storage.create_table_read_session(table, **options))
-
-    def read_session(self, session: Any, **options: Any) -> Any:
-        batches = []
+    def read_session(self, session: Any, **options: Any) -> pa.Table:
+        """Return the rows of all splits of a session."""
+        batches: list[pa.RecordBatch] = []
+        schema = None
         for split in session.splits:
-            reader = session.open_arrow_reader(split, **options)
-            while (batch := reader.read()) is not None:
-                batches.append(batch)
-            reader.close()
-        return batches
+            with session.open_arrow_reader(split, **options) as reader:
+                schema = schema or reader.arrow_schema
+                batches += reader
+        # pyodps gives times where the stream says pairs, so that its batches know better.
+        schema = batches[0].schema if batches else schema or session.arrow_schema
+        return pa.Table.from_batches(batches, schema)
 
-    def write(self, table: str, batches: list[Any], *, streams: int = 1, **options: Any) -> None:
-        """Rows into a table, as pyodps writes them."""
-        compress = options.pop("compress_algo", None)
-        session = self.storage.create_table_write_session(table, **options)
-        for number in range(streams):
-            writer = session.open_arrow_writer(str(number), compress_algo=compress)
-            for batch in batches[number::streams]:
-                writer.write_batch(batch)
-            writer.close()
+    def write(
+        self,
+        table: str,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        streams: int = 1,
+        compress: str | None = None,
+        **spec: Any,
+    ) -> None:
+        """Add rows, as pyodps writes them, in several streams by turns."""
+        session = self.storage.create_table_write_session(table, **spec)
+        self.send(session, batches, streams=streams, compress=compress)
         session.commit()
+
+    def send(
+        self,
+        session: Any,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        streams: int = 1,
+        compress: str | None = None,
+    ) -> None:
+        """Bring rows to a session that is committed or aborted later."""
+        writers = [
+            session.open_arrow_writer(str(number), compress_algo=compress)
+            for number in range(streams)
+        ]
+        for number, batch in enumerate(batches):
+            writers[number % streams].write_batch(batch)
+        for writer in writers:
+            writer.close()
+
+    def stored(self, table: str, **options: Any) -> pa.Table:
+        """Return the rows of a table, as our client reads them."""
+        return of.scan_odps(table, client=self.ours, **options).to_arrow()
 
 
 @pytest.fixture(scope="session")
-def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     service = Emulator(
-        tmp_path_factory.mktemp("interop"),
-        accounts={ACCESS_ID: SECRET},
-        tokens=("interop-token",),
-        finish_at_once=True,  # pyodps polls a statement once a second
+        tmp_path_factory.mktemp("interop"), accounts={ACCESS_ID: SECRET}, tokens=(TOKEN,)
     )
     with service, Server(service) as server:
-        config = Config(
-            endpoint=server.endpoint,
-            project="demo",
-            access_id=ACCESS_ID,
-            secret_access_key=SECRET,
-        )
-        theirs = odps.ODPS(ACCESS_ID, SECRET, project="demo", endpoint=server.endpoint)
-        storage = MaxStorageClient(theirs)
-        with Client(config) as client:
-            yield Sides(service, server.endpoint, client, theirs, storage)
-        client.close()
+        yield Stand(service, server.endpoint)
+
+
+@pytest.fixture(scope="session")
+def all_sides(stand: Stand) -> Iterator[dict[str, Sides]]:
+    made = {}
+    for version, region in REGIONS.items():
+        theirs = stand.entry(region_name=region)
+        ours = Client(stand.config(region=region))
+        made[version] = Sides(ours, theirs, MaxStorageClient(theirs))
+    yield made
+    for sides in made.values():
+        sides.ours.close()
+
+
+@pytest.fixture(params=REGIONS)
+def sides(request: pytest.FixtureRequest, all_sides: dict[str, Sides]) -> Sides:
+    """Both clients, signing in one of the two ways."""
+    return all_sides[request.param]
 
 
 @pytest.fixture
 def ours(sides: Sides) -> Client:
-    return sides.client
+    return sides.ours
+
+
+@pytest.fixture
+def theirs(sides: Sides) -> Any:
+    return sides.theirs
