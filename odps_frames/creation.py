@@ -11,6 +11,7 @@ from odps_frames.convert.infer import infer_schema
 from odps_frames.errors import CommitUnknown, NotFound, OdpsError, SchemaMismatch, SqlError
 from odps_frames.model.schema import TableSchema
 from odps_frames.model.splits import ByRows
+from odps_frames.model.types import parse_type
 from odps_frames.wire import ddl
 
 if TYPE_CHECKING:
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     from odps_frames.connection import Connection
     from odps_frames.model.table import Partition, TableRef
 
-__all__ = ["Place", "TakenError", "existing_schema", "occupied", "planned_schema"]
+__all__ = [
+    "Place",
+    "TakenError",
+    "check_made_for",
+    "existing_schema",
+    "occupied",
+    "planned_schema",
+]
 
 
 class TakenError(Exception):
@@ -84,6 +92,22 @@ def planned_schema(
         partition_by=partition.names,
     )
     return TableSchema(found.columns, static.partition_columns + found.partition_columns)
+
+
+def check_made_for(ref: TableRef, schema: TableSchema, odps_types: Mapping[str, str]) -> None:
+    """Refuse types for a table that exists and has others.
+
+    Raises
+    ------
+    SchemaMismatch
+        With the first column that differs.
+    """
+    for name, text in odps_types.items():
+        column = schema.find(name)
+        if column is None or column.type != parse_type(text):
+            has = "has no such column" if column is None else f"has it as {column.type}"
+            msg = f"odps_types={{{name!r}: {text!r}}}, but {ref} exists and {has}"
+            raise SchemaMismatch(msg)
 
 
 class Place:

@@ -16,6 +16,7 @@ from odps_frames.convert.frames import arrow_reader
 from odps_frames.creation import (
     Place,
     TakenError,
+    check_made_for,
     existing_schema,
     occupied,
     planned_schema,
@@ -66,6 +67,9 @@ class WriteOptions:
             if value not in known:
                 msg = f"{name}={value!r}; expected one of {list(known)}"
                 raise ValueError(msg)
+        if not self.create and (self.odps_types or self.lifecycle is not None):
+            msg = "odps_types= and lifecycle= are for tables that are made; give create=True too"
+            raise ValueError(msg)
         if isinstance(self.n_streams, bool) or self.n_streams < 1:
             msg = f"n_streams={self.n_streams!r}; expected at least 1"
             raise ValueError(msg)
@@ -123,11 +127,8 @@ def upload(
             partition_cols=options.partition_cols or (),
             odps_types=options.odps_types,
         )
-    elif options.odps_types or options.lifecycle is not None:
-        msg = (
-            f"{ref} exists: odps_types= and lifecycle= are for tables that are made; leave them out"
-        )
-        raise ValueError(msg)
+    else:
+        check_made_for(ref, schema, options.odps_types)
     target = _Target.of(ref, schema, reader.schema.names, options)
     fitter = Fitter(
         schema,

@@ -86,3 +86,34 @@ def test_closing_twice_is_closing(tmp_path: Path) -> None:
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
         _ = client.service
+
+
+def test_fresh_deletes_only_what_a_service_made(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "thesis.txt").write_text("ten years of work")
+    with of.local(tmp_path):
+        of.to_odps(FRAME, "t", create=True)
+    with of.local(tmp_path, fresh=True) as client:
+        assert client.tables() == []
+    assert (tmp_path / "notes" / "thesis.txt").exists()
+
+
+def test_a_closed_client_says_so(tmp_path: Path) -> None:
+    client = of.local(tmp_path)
+    client.close()
+    with pytest.raises(of.ConfigError, match="was closed"):
+        client.tables()
+
+
+def test_a_fork_leaves_the_service_to_its_parent(tmp_path: Path) -> None:
+    program = """
+import os, sys, odps_frames as of
+with of.local(sys.argv[1]) as client:
+    child = os.fork()
+    if child == 0:
+        client.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert client.tables() == []
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)  # noqa: S603  our own program

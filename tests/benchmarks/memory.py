@@ -1,7 +1,8 @@
 """Peak memory of streaming writes and reads, for tables of more and more rows.
 
 Run as a script on Linux: ``python tests/benchmarks/memory.py``. Every measurement is made in a
-fresh process, apart from that of the service. It prints a table; memory that grows with the rows is a defect.
+fresh process, apart from that of the service. It prints a table; memory that grows with the
+rows is a defect.
 """
 
 from __future__ import annotations

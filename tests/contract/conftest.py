@@ -76,7 +76,10 @@ def module_stand(framing: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def stand(module_stand: Stand) -> Iterator[Stand]:
-    """The stand of the module, without the faults of other tests."""
+    """The stand of the module with a client of its own: no faults, and a full retry budget."""
     module_stand.service.faults.clear()
-    yield module_stand
+    time = VirtualTime()
+    client = Client(module_stand.client.config, policy=time.policy())
+    yield Stand(module_stand.service, client, time)
+    client.close()
     module_stand.service.faults.clear()

@@ -207,3 +207,16 @@ def test_a_stream_takes_the_schema_it_was_opened_with(stand: Stand, name: str) -
     session.abort()  # it may be said twice
     with pytest.raises(of.Conflict, match="ABORTED"):
         session.commit()
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_to_tell_is_no_news_of_the_commit(stand: Stand, name: str, status: int) -> None:
+    stand.service.faults.add(
+        Fault(effect=Reset(), action="TableCommitWriteSession", when="after", times=None),
+        Fault(effect=Refuse(status, "NoPermission"), action="TableGetWriteSession", times=None),
+    )
+    with pytest.raises(of.CommitUnknown) as caught:
+        write(stand, name)
+    stand.service.faults.clear()
+    assert caught.value.resolve()
+    assert rows(stand, name) == 100
