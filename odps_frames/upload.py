@@ -25,6 +25,7 @@ from odps_frames.errors import CastError, Conflict, ProtocolError, SchemaMismatc
 from odps_frames.model.table import Partition
 from odps_frames.progress import ProgressOption, followed, tell_end
 from odps_frames.transport.retry import Meter
+from odps_frames.wire.arrow_stream import impossible_types
 from odps_frames.wire.compression import Compression
 from odps_frames.write.fan import DEFAULT_STREAMS, write_blocks
 
@@ -115,6 +116,8 @@ def upload(
     schema = existing_schema(connection, ref)
     known = schema.all_columns if schema else ()
     reader = arrow_reader(data, index=options.index, columns=known)
+    if impossible := impossible_types(reader.schema):
+        raise SchemaMismatch(impossible)
     if options.mode in ("error", "ignore") and occupied(connection, ref, schema, options.partition):
         return _refused(ref, options, started)
     new = schema is None

@@ -117,3 +117,11 @@ def test_old_times_and_a_small_limit(client: LocalClient, table: str) -> None:
     of.to_odps(pa.table({"t": times}), table, create=True, client=client)
     assert len(of.read_odps(table, limit=1, client=client)) == 1
     assert client.preview(table, 2)["t"].cast(pa.timestamp("s")).to_pylist() == times.to_pylist()
+
+
+def test_types_that_cannot_be_never_reach_a_cast(client: LocalClient, table: str) -> None:
+    kind = pa.decimal128(10, 15_597_570)
+    values = pa.Array.from_buffers(kind, 1, [None, pa.py_buffer((125).to_bytes(16, "little"))])
+    with pytest.raises(of.SchemaMismatch, match="scale"):
+        of.to_odps(pa.table({"v": values}), table, create=True, client=client)
+    assert not client.exists(table)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Compression", "as_file", "decompress"]
 
 
-MAX_RATIO = 1000
+MAX_RATIO = 20_000
+"""A stream of constant columns was measured at 4,914; zstd itself ends at about 32,000."""
 FREE_PLAIN_BYTES = 64 << 20
 """So many plain bytes may come out of a body, whatever its size; more keep to the ratio."""
 
