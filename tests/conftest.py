@@ -63,3 +63,11 @@ def client(shared_client: LocalClient) -> Iterator[LocalClient]:
 def table(request: pytest.FixtureRequest) -> str:
     """A table name that no other test uses."""
     return f"t_{abs(hash(request.node.nodeid)):x}_{next(_NUMBERS)}"
+
+
+@pytest.fixture(autouse=True)
+def no_client_left() -> Iterator[None]:
+    """A client that a test left behind would be the default of the next one."""
+    before = CURRENT.get()
+    yield
+    assert CURRENT.get() is before

@@ -45,8 +45,11 @@ def test_a_page_does_what_it_says(
         # Line numbers of the page stand in tracebacks.
         source = compile("\n" * example.line + example.code, page, "exec")
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(source, namespace)  # noqa: S102  the page is ours
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(source, namespace)  # noqa: S102  the page is ours
+        finally:
+            print(printed.getvalue(), end="")  # for the report of a failure  # noqa: T201
         if example.output is not None:
             assert printed.getvalue() == example.output, f"{page}, line {example.line}"
 
