@@ -67,7 +67,7 @@ def test_milliseconds_know_their_range() -> None:
 
 
 def test_members_of_null_pairs_are_null() -> None:
-    members = [pa.array([1, 2, 3]), pa.array([4, 5, 6], pa.int32())]
+    members: list[pa.Array[Any]] = [pa.array([1, 2, 3]), pa.array([4, 5, 6], pa.int32())]
     mask = pa.array([False, True, False])
     array = pa.StructArray.from_arrays(members, fields=list(PAIR), mask=mask)
     for part, rows in ((array, [0, 1, 2]), (array.slice(1), [1, 2])):
