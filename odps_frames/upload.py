@@ -121,17 +121,7 @@ def upload(
     if options.mode in ("error", "ignore") and occupied(connection, ref, schema, options.partition):
         return _refused(ref, options, started)
     new = schema is None
-    if schema is None:
-        schema = planned_schema(
-            ref,
-            reader.schema,
-            create=options.create,
-            partition=options.partition,
-            partition_cols=options.partition_cols or (),
-            odps_types=options.odps_types,
-        )
-    else:
-        check_made_for(ref, schema, options.odps_types)
+    schema = _schema(ref, schema, reader.schema, options)
     target = _Target.of(ref, schema, reader.schema.names, options)
     fitter = Fitter(
         schema,
@@ -153,6 +143,23 @@ def upload(
             return _send(connection, ref, flow, batches, started)
     except TakenError:
         return _refused(ref, options, started)
+
+
+def _schema(
+    ref: TableRef, present: TableSchema | None, source: pa.Schema, options: WriteOptions
+) -> TableSchema:
+    """The schema of the table that is there, or of the one that is to be made."""
+    if present is not None:
+        check_made_for(ref, present, options.odps_types)
+        return present
+    return planned_schema(
+        ref,
+        source,
+        create=options.create,
+        partition=options.partition,
+        partition_cols=options.partition_cols or (),
+        odps_types=options.odps_types,
+    )
 
 
 def _refused(ref: TableRef, options: WriteOptions, started: float) -> WriteResult:
