@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from odps_frames.errors import ConfigError
 
@@ -104,6 +105,11 @@ class Config:
         if self.tunnel_endpoint:
             url = _checked_url("tunnel_endpoint", self.tunnel_endpoint)
             object.__setattr__(self, "tunnel_endpoint", url)
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            msg = f"timezone={self.timezone!r}; expected a name such as 'UTC' or 'Asia/Shanghai'"
+            raise ConfigError(msg) from None
         if self.api_version not in ("2", "3"):
             msg = f"api_version={self.api_version!r}; expected '2' or '3'"
             raise ConfigError(msg)

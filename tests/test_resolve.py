@@ -109,6 +109,7 @@ def test_an_error_lists_every_place(tmp_path: Path) -> None:
         ({"endpoint": "ftp://x"}, "not an endpoint"),
         ({"endpoint": "https://user:pw@host/api"}, "not an endpoint"),
         ({"endpoint": ENDPOINT, "api_version": "4"}, "api_version='4'"),
+        ({"endpoint": ENDPOINT, "timezone": "Mars/Olympus"}, "timezone='Mars/Olympus'"),
         ({"endpoint": ENDPOINT, "max_attempts": 0}, "max_attempts=0"),
         ({"endpoint": ENDPOINT, "max_attempts": "many"}, "max_attempts='many'"),
         ({"endpoint": ENDPOINT, "timeout": -1}, "timeout total"),

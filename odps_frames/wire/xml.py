@@ -14,6 +14,7 @@ __all__ = ["MAX_BYTES", "MAX_DEPTH", "Element", "element", "parse", "serialize"]
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
+MAX_ELEMENTS = 500_000
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
@@ -155,6 +156,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self._stack = [_Open("", {})]
+        self._n_elements = 0
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.StartDoctypeDeclHandler = self._refuse
@@ -173,6 +175,10 @@ class _Builder:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._stack) > MAX_DEPTH:
             msg = f"XML nested deeper than {MAX_DEPTH} levels at <{name}>"
+            raise ValueError(msg)
+        self._n_elements += 1
+        if self._n_elements > MAX_ELEMENTS:
+            msg = f"XML of more than {MAX_ELEMENTS} elements"
             raise ValueError(msg)
         self._stack.append(_Open(name, attributes))
 

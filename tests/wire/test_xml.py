@@ -105,3 +105,10 @@ def test_paths_find_the_first_and_empty_text_is_absent() -> None:
     assert root.text_of("x", "c") is None
     assert [b.text_of("c") for b in root.all("b")] == [None, "2"]
     assert root.text == ""
+
+
+def test_the_number_of_elements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("odps_frames.wire.xml.MAX_ELEMENTS", 10)
+    assert len(parse(b"<a>" + b"<b/>" * 9 + b"</a>").children) == 9
+    with pytest.raises(ValueError, match="more than 10 elements"):
+        parse(b"<a>" + b"<b/>" * 10 + b"</a>")
