@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import odps  # type: ignore[import-untyped]
 import pyarrow as pa
 import pytest
-from odps.maxstorage import MaxStorageClient  # type: ignore[import-untyped]
 
 import odps_frames as of
 from odps_frames.client import Client
@@ -18,6 +17,12 @@ from odps_frames.emulator.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+with warnings.catch_warnings():
+    # While it is imported, and then only, pyodps 0.13.2 calls what Python 3.12 has deprecated.
+    warnings.filterwarnings("ignore", r"datetime\.datetime\.utcfrom", DeprecationWarning)
+    import odps  # type: ignore[import-untyped]
+    from odps.maxstorage import MaxStorageClient  # type: ignore[import-untyped]
 
 ACCESS_ID, SECRET, TOKEN = "interop-id", "interop-secret", "interop-token"
 REGIONS = {"V1": None, "V4": "cn-interop"}

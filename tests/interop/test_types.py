@@ -76,6 +76,12 @@ SPANS = [timedelta(days=99999, microseconds=1), timedelta(days=-99999), timedelt
 SPAN_PAIRS = [(99999 * 86400, 1000), (-99999 * 86400, 0), (0, 0)]
 
 
+@pytest.fixture
+def sides(all_sides: dict[str, Sides]) -> Sides:
+    """One pair of clients: what they sign and how says nothing of values."""
+    return all_sides["V4"]
+
+
 def bits(column: pa.ChunkedArray[Any], like: pa.Array[Any]) -> pa.Array[Any]:
     """Return values that are equal when every bit is; names of children are of no account."""
     array = column.combine_chunks().cast(like.type)
