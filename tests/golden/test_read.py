@@ -310,6 +310,8 @@ def test_client_understands_it_as_the_recorded_one_did(golden: Golden, stem: str
     reply = read_session.decode_info(recording.response)
     info, call = reply.value, CASES[stem].call
     by = call.split_by if isinstance(call, ReadSpec) else BySize()
+    # A session that is not ready cannot be cut yet; the recorded clients show no splits then.
+    splits = () if info.status is SessionStatus.INIT else info.splits(by)
     expires = None if info.expires_at is None else int(info.expires_at.timestamp() * 1000)
     ours: dict[str, object] = {
         "id": info.session_id,
@@ -327,7 +329,7 @@ def test_client_understands_it_as_the_recorded_one_did(golden: Golden, stem: str
         "message": info.message or None,
         "enable_large_string": info.large_strings,
         "columns": [[column.name, str(column.type)] for column in info.schema.columns],
-        "splits": [pieces(split) for split in info.splits(by)],
+        "splits": [pieces(split) for split in splits],
         "request_id": reply.request_id,
         "route_token": reply.route_token,
     }
