@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -123,10 +123,6 @@ class Config:
         if self.access_id and self.secret_access_key:
             return AccessKey(self.access_id, self.secret_access_key, self.security_token)
         return BearerToken(self.bearer_token) if self.bearer_token else None
-
-    def changed(self, **settings: Any) -> Self:  # noqa: ANN401  any field
-        """Return a copy with these settings."""
-        return replace(self, **settings)
 
     def __repr__(self) -> str:
         shown = []

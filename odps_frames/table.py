@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from odps_frames.convert.arrow import normal_schema
 from odps_frames.errors import NotFound
 from odps_frames.model.table import Partition
-from odps_frames.scan import Scan
+from odps_frames.scan import Scan, ScanOptions
 from odps_frames.wire import ddl
 
 if TYPE_CHECKING:
@@ -66,9 +66,8 @@ class Table:
         return [info.partition for info in found]
 
     def scan(self, **options: Any) -> Scan:  # noqa: ANN401  fields of ScanOptions
-        """Plan a read."""
-        plan = Scan(connection=self._connection, info=self.info)
-        return plan if not options else Scan(**{**plan.__dict__, **options})
+        """Plan a read; the options are how it is carried out, and change none of its rows."""
+        return Scan(connection=self._connection, info=self.info, options=ScanOptions(**options))
 
     def preview(self, n: int = 10) -> pa.Table:
         """Read the first rows."""

@@ -119,9 +119,6 @@ class HttpTransport:
         session.verify = bundle or True
         return session
 
-    def __reduce__(self) -> tuple[type[HttpTransport], tuple[Config]]:
-        return HttpTransport, (self._config,)
-
 
 class _SocketReader:
     """The body of an answer, straight off the connection, not decompressed."""

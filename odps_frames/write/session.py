@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Self
 
 from odps_frames.errors import (
@@ -295,12 +294,6 @@ class WriteSession:
             _resolve, self._transport, self.spec, self.session_id, self._envelope, msg
         )
         return error
-
-    def on(self, transport: Transport) -> WriteSession:
-        """The same session over another transport, with none of its receipts."""
-        return WriteSession(
-            transport, self.spec, self.session_id, replace(self._envelope), policy=self._policy
-        )
 
 
 def _status(

@@ -147,7 +147,7 @@ def test_an_unknown_commit_travels_to_another_process(stand: Stand, name: str) -
 
 def test_a_session_that_was_aborted_behind_our_back_is_no_success(stand: Stand, name: str) -> None:
     session = stand.client.write_session(name)
-    other = session.on(stand.client.transport)
+    other = of.WriteSession(stand.client.transport, session.spec, session.session_id)
     other.abort()
     with pytest.raises(of.ServiceError):
         session.commit()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 import socket
 import ssl
 import threading
@@ -183,12 +182,6 @@ def test_closing_wakes_a_reader_in_another_thread() -> None:
         server.join(10)
         assert not reader.is_alive()
         assert not server.is_alive()
-
-
-def test_a_transport_pickles_as_its_config(raw_server: Any) -> None:
-    raw_server.answers.append(HEAD + b"Content-Length: 2\r\n\r\nok")
-    back = pickle.loads(pickle.dumps(transport(raw_server)))  # noqa: S301  our own bytes
-    assert back.send(REQUEST).read() == b"ok"
 
 
 def test_a_length_in_other_digits_is_no_length(raw_server: Any) -> None:
