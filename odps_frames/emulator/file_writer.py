@@ -36,6 +36,7 @@ class NewFile:
     n_rows: int
     n_bytes: int
     facts: FileFacts
+    bucket: int | None = None
 
 
 class FileWriter:

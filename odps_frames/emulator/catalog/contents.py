@@ -42,6 +42,7 @@ class StoredFile:
 
     id: int
     values: Values
+    bucket: int | None
     name: str
     n_rows: int
     n_bytes: int
@@ -97,6 +98,7 @@ def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
     return StoredFile(
         id=row["id"],
         values=values,
+        bucket=row["bucket"],
         name=row["name"],
         n_rows=row["n_rows"],
         n_bytes=row["n_bytes"],
@@ -109,12 +111,13 @@ def add_files(
 ) -> None:
     """Make files part of a version and of those that follow."""
     connection.executemany(
-        "INSERT INTO files (table_id, spec, name, n_rows, n_bytes, facts, added) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO files (table_id, spec, bucket, name, n_rows, n_bytes, facts, added) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 table_id,
                 encode_spec(file.values),
+                file.bucket,
                 file.name,
                 file.n_rows,
                 file.n_bytes,

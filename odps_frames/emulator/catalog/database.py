@@ -17,22 +17,30 @@ __all__ = ["Connection", "Database"]
 
 Connection = sqlite3.Connection
 
-FORMAT = 1
+FORMAT = 2
 """Number of the form below; a file of another form is refused."""
 
 _FORM = """
 CREATE TABLE projects (name TEXT PRIMARY KEY, created INTEGER NOT NULL);
+CREATE TABLE schemas (
+  project TEXT NOT NULL,
+  name TEXT NOT NULL,             -- every project has one named default, which is not kept here
+  created INTEGER NOT NULL,
+  PRIMARY KEY (project, name)
+) WITHOUT ROWID;
 CREATE TABLE tables (
   id TEXT PRIMARY KEY,            -- a new one for every CREATE, so that old sessions find out
   project TEXT NOT NULL,
+  schema TEXT NOT NULL,
   name TEXT NOT NULL,
   definition TEXT NOT NULL,       -- columns, comment, properties as JSON
   version INTEGER NOT NULL,       -- of the rows
+  oldest INTEGER NOT NULL,        -- version whose rows are still all there
   schema_version INTEGER NOT NULL,
   created INTEGER NOT NULL,       -- times are milliseconds since 1970
   defined INTEGER NOT NULL,
   modified INTEGER NOT NULL,
-  UNIQUE (project, name)
+  UNIQUE (project, schema, name)
 );
 CREATE TABLE partitions (
   table_id TEXT NOT NULL,
@@ -45,6 +53,7 @@ CREATE TABLE files (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   table_id TEXT NOT NULL,
   spec TEXT NOT NULL,
+  bucket INTEGER,                 -- only in clustered tables
   name TEXT NOT NULL UNIQUE,
   n_rows INTEGER NOT NULL,
   n_bytes INTEGER NOT NULL,
@@ -52,6 +61,13 @@ CREATE TABLE files (
   added INTEGER NOT NULL,         -- the version that brought it
   removed INTEGER                 -- the version that took it away
 );
+CREATE TABLE erased (
+  file INTEGER NOT NULL,
+  version INTEGER NOT NULL,       -- from which on these rows of the file are gone
+  n_rows INTEGER NOT NULL,
+  positions BLOB NOT NULL,        -- ascending, as little-endian 64-bit numbers
+  PRIMARY KEY (file, version)
+) WITHOUT ROWID;
 CREATE INDEX files_by_partition ON files (table_id, spec, id);
 CREATE INDEX files_removed ON files (table_id, removed) WHERE removed IS NOT NULL;
 CREATE TABLE versions (
@@ -79,7 +95,8 @@ CREATE TABLE write_sessions (
   overwrite INTEGER NOT NULL,
   status TEXT NOT NULL,
   token TEXT NOT NULL,
-  expires INTEGER NOT NULL
+  expires INTEGER NOT NULL,
+  options TEXT NOT NULL DEFAULT '{}'  -- what else was asked for, as JSON
 );
 CREATE TABLE streams (
   session TEXT NOT NULL,
@@ -98,6 +115,7 @@ CREATE TABLE staged (
   stream TEXT NOT NULL,
   version INTEGER NOT NULL,
   spec TEXT NOT NULL,
+  bucket INTEGER,
   name TEXT NOT NULL UNIQUE,
   n_rows INTEGER NOT NULL,
   n_bytes INTEGER NOT NULL,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from odps_frames.emulator.catalog.contents import decode_spec, encode_spec
 from odps_frames.emulator.facts import FileFacts
@@ -13,7 +13,7 @@ from odps_frames.model.lifecycle import SessionStatus
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.specs import Selector
@@ -71,6 +71,8 @@ class KeptWriteSession:
     status: SessionStatus
     token: str
     expires: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What else was asked for; plain JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,7 @@ def prolong_read_session(connection: Connection, session_id: str, expires: int) 
 def add_write_session(connection: Connection, session: KeptWriteSession) -> None:
     """Keep a write session."""
     connection.execute(
-        "INSERT INTO write_sessions VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO write_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             session.id,
             session.table_id,
@@ -128,6 +130,7 @@ def add_write_session(connection: Connection, session: KeptWriteSession) -> None
             session.status.value,
             session.token,
             session.expires,
+            json.dumps(dict(session.options)),
         ),
     )
 
@@ -145,6 +148,7 @@ def find_write_session(connection: Connection, session_id: str) -> KeptWriteSess
         status=SessionStatus(row["status"]),
         token=row["token"],
         expires=row["expires"],
+        options=json.loads(row["options"]),
     )
 
 
@@ -202,13 +206,15 @@ def stage(connection: Connection, stream: KeptStream, files: Iterable[NewFile]) 
     """Make files part of a stream; readers see them when its session is committed."""
     for file in files:
         connection.execute(
-            "INSERT INTO staged (session, stream, version, spec, name, n_rows, n_bytes, facts) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO staged "
+            "(session, stream, version, spec, bucket, name, n_rows, n_bytes, facts) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 stream.session,
                 stream.stream,
                 stream.version,
                 encode_spec(file.values),
+                file.bucket,
                 file.name,
                 file.n_rows,
                 file.n_bytes,
@@ -243,6 +249,7 @@ def drop_staged(connection: Connection, session_id: str, stream: str | None = No
 def _decode_file(row: sqlite3.Row) -> NewFile:
     return NewFile(
         values=decode_spec(row["spec"]),
+        bucket=row["bucket"],
         name=row["name"],
         n_rows=row["n_rows"],
         n_bytes=row["n_bytes"],

@@ -62,6 +62,8 @@ class Table:
     lifecycle: int | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
+    oldest: int = 0
+    """The first version whose rows are still all there."""
     schema_version: int = 1
     created: int = 0
     defined: int = 0
@@ -125,6 +127,7 @@ def _decode(row: sqlite3.Row) -> Table:
         ref=TableRef(row["project"], row["name"]),
         columns=(),
         version=row["version"],
+        oldest=row["oldest"],
         schema_version=row["schema_version"],
         created=row["created"],
         defined=row["defined"],
@@ -162,8 +165,8 @@ def find_table(connection: Connection, ref: TableRef) -> Table | None:
     """Return a table of an existing project, whatever the letter case of its name, or None."""
     need_project(connection, ref.project, ref.schema)
     row = connection.execute(
-        "SELECT * FROM tables WHERE project = ? AND name = ?",
-        (ref.project.lower(), ref.table.lower()),
+        "SELECT * FROM tables WHERE project = ? AND schema = ? AND name = ?",
+        (ref.project.lower(), (ref.schema or DEFAULT_SCHEMA).lower(), ref.table.lower()),
     ).fetchone()
     return _decode(row) if row else None
 
@@ -203,10 +206,11 @@ def list_tables(
 def create_table(connection: Connection, table: Table, now: int) -> None:
     """Make a table; it has a new id whatever its name was used for before."""
     connection.execute(
-        "INSERT INTO tables VALUES (?, ?, ?, ?, 0, 1, ?, ?, ?)",
+        "INSERT INTO tables VALUES (?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)",
         (
             uuid.uuid4().hex,
             table.ref.project.lower(),
+            (table.ref.schema or DEFAULT_SCHEMA).lower(),
             table.ref.table.lower(),
             table.definition(),
             now,
