@@ -42,9 +42,9 @@ from odps_frames.read.session import ReadSession
 from odps_frames.registration import register, unregister
 from odps_frames.scan import Scan
 from odps_frames.table import Table
-from odps_frames.upload import WriteResult
 from odps_frames.write.session import WriteSession
 from odps_frames.write.stream import TableWriter
+from odps_frames.write_options import WriteResult
 
 __version__ = version("odps-frames")
 

@@ -12,9 +12,10 @@ from odps_frames.model.read import TimeUnit
 from odps_frames.model.table import Partition
 from odps_frames.progress import check_progress
 from odps_frames.scan import Scan, ScanOptions
-from odps_frames.upload import Mode, SchemaMode, WriteOptions, WriteResult, upload
+from odps_frames.upload import upload
 from odps_frames.wire.compression import Compression
 from odps_frames.write.fan import DEFAULT_STREAMS
+from odps_frames.write_options import Mode, SchemaMode, WriteOptions, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -17,6 +17,7 @@ from odps_frames.model.read import ArrowOptions, BatchOptions, TimeUnit
 from odps_frames.model.splits import BySize
 from odps_frames.model.types import Kind, PrimitiveType
 from odps_frames.progress import ProgressOption, followed
+from odps_frames.scan_rows import needed, shaped, speakable
 from odps_frames.transport.retry import Meter
 from odps_frames.wire.compression import Compression
 
@@ -241,8 +242,9 @@ class Scan:
             label=f"reading {self.info.ref.table}",
             total=session.info.stats.estimated_rows,
         )
-        exact = None if chosen is None or _speakable(chosen) else frozenset(chosen)
-        return _Opened(self._shaped(shown, schema, exact), schema, session.session_id)
+        exact = None if chosen is None or speakable(chosen) else frozenset(chosen)
+        rows = shaped(shown, schema, condition=self.condition, exact=exact, limit=self.row_limit)
+        return _Opened(rows, schema, session.session_id)
 
     def _empty(self) -> _Opened:
         return _Opened(iter(()), self.arrow_schema, None)
@@ -276,16 +278,18 @@ class Scan:
             return None  # a session says better what is wrong, if anything is
         if sum(batch.num_rows for batch in batches) < self.row_limit:
             return None
-        rows = self._shaped(iter(batches), self.arrow_schema, None)
+        rows = shaped(iter(batches), self.arrow_schema, limit=self.row_limit)
         return _Opened(rows, self.arrow_schema, None)
 
     def _session(self, chosen: tuple[Partition, ...] | None, meter: Meter) -> ReadSession:
-        data, partition = self._needed()
+        data, partition = needed(
+            self.info.schema, self.columns, self.condition, by_partition=bool(self.selections)
+        )
         wanted: dict[str, Any] = {
             "columns": data,
             "partition_columns": partition,
             "partitions": None
-            if chosen is None or not _speakable(chosen)
+            if chosen is None or not speakable(chosen)
             else tuple(str(each) for each in chosen),
             "split_by": BySize(self.options.split_bytes) if self.options.split_bytes else BySize(),
         }
@@ -302,24 +306,10 @@ class Scan:
             return ask(self.info.ref, meter=meter, arrow=wider, **wanted)
 
     def _has_timestamps(self) -> bool:
-        data, _ = self._needed()
+        data, _ = needed(
+            self.info.schema, self.columns, self.condition, by_partition=bool(self.selections)
+        )
         return any(self.info.schema.column(name).type in _TIMESTAMPS for name in data)
-
-    def _needed(self) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-        """The data and partition columns to ask for; on the wire, none of them means all."""
-        schema = self.info.schema
-        everything = [column.name for column in schema.all_columns]
-        wanted = list(self._output(everything))
-        if self.condition is not None:
-            used = row_filters.columns_of(self.condition)
-            lower = None if used is None else {name.lower() for name in used}
-            wanted += [n for n in everything if lower is None or n.lower() in lower]
-        if self.selections:
-            wanted += schema.partition_names
-        order = dict.fromkeys(wanted)
-        data = tuple(name for name in order if name in set(schema.names))
-        partition = tuple(name for name in order if name in set(schema.partition_names))
-        return data or (_narrowest(schema.columns),), partition or None
 
     def _check_size(self, session: ReadSession) -> None:
         estimate = session.info.stats.estimated_bytes
@@ -330,71 +320,3 @@ class Scan:
                 "columns or partitions, read in chunks with chunksize=, or raise the limit"
             )
             raise ReadTooLarge(msg)
-
-    def _shaped(
-        self,
-        batches: Iterator[pa.RecordBatch],
-        schema: pa.Schema,
-        exact: frozenset[Partition] | None,
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows that are wanted out of those that came: filtered, projected, limited."""
-        left = self.row_limit
-        try:
-            for batch in batches:
-                kept = batch if exact is None else _within(batch, exact)
-                if self.condition is not None:
-                    kept = row_filters.apply(self.condition, kept)
-                kept = _project(kept, schema)
-                if left is not None:
-                    kept = kept.slice(0, left)
-                    left -= kept.num_rows
-                if kept.num_rows:
-                    yield kept
-                if left == 0:
-                    return
-        finally:
-            close = getattr(batches, "close", None)
-            if close is not None:
-                close()
-
-
-def _speakable(partitions: tuple[Partition, ...]) -> bool:
-    return all(partition.speakable for partition in partitions)
-
-
-def _within(batch: pa.RecordBatch, partitions: frozenset[Partition]) -> pa.RecordBatch:
-    """The rows of these partitions, for those that no text can name to the service."""
-    names = next(iter(partitions)).names
-    texts = [batch.column(name).cast(pa.string()).to_pylist() for name in names]
-    wanted = {partition.values for partition in partitions}
-    return batch.filter(pa.array([row in wanted for row in zip(*texts, strict=True)]))
-
-
-def _project(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    if batch.schema.names == schema.names:
-        return batch
-    if not schema.names:
-        # A batch without columns still has rows, which only a struct can say.
-        rows = pa.StructArray.from_arrays([pa.nulls(batch.num_rows)], ["row"])
-        return pa.RecordBatch.from_struct_array(rows).select([])
-    return batch.select(schema.names)
-
-
-def _narrowest(columns: tuple[Column, ...]) -> str:
-    widths = {
-        Kind.BOOLEAN: 0,
-        Kind.TINYINT: 1,
-        Kind.SMALLINT: 2,
-        Kind.INT: 3,
-        Kind.FLOAT: 3,
-        Kind.DATE: 3,
-        Kind.BIGINT: 4,
-        Kind.DOUBLE: 4,
-        Kind.DATETIME: 4,
-    }
-
-    def width(column: Column) -> int:
-        kind = column.type.kind if isinstance(column.type, PrimitiveType) else None
-        return 9 if kind is None else widths.get(kind, 8)
-
-    return min(columns, key=width).name

@@ -1,0 +1,114 @@
+"""What a scan asks for, and what it makes of the rows that come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from odps_frames import filters as row_filters
+from odps_frames.model.types import Kind, PrimitiveType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from odps_frames.filters import Condition
+    from odps_frames.model.schema import Column, TableSchema
+    from odps_frames.model.table import Partition
+
+__all__ = ["narrowest", "needed", "shaped", "speakable"]
+
+
+def needed(
+    schema: TableSchema,
+    columns: tuple[str, ...] | None,
+    condition: Condition | None,
+    *,
+    by_partition: bool,
+) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """The data and partition columns to ask for; on the wire, none of them means all."""
+    everything = [column.name for column in schema.all_columns]
+    wanted = list(everything if columns is None else columns)
+    if condition is not None:
+        used = row_filters.columns_of(condition)
+        lower = None if used is None else {name.lower() for name in used}
+        wanted += [n for n in everything if lower is None or n.lower() in lower]
+    if by_partition:
+        wanted += schema.partition_names
+    order = dict.fromkeys(wanted)
+    data = tuple(name for name in order if name in set(schema.names))
+    partition = tuple(name for name in order if name in set(schema.partition_names))
+    return data or (narrowest(schema.columns),), partition or None
+
+
+def shaped(
+    batches: Iterator[pa.RecordBatch],
+    schema: pa.Schema,
+    *,
+    condition: Condition | None = None,
+    exact: frozenset[Partition] | None = None,
+    limit: int | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The rows that are wanted out of those that came: filtered, projected, limited."""
+    left = limit
+    try:
+        for batch in batches:
+            kept = batch if exact is None else _within(batch, exact)
+            if condition is not None:
+                kept = row_filters.apply(condition, kept)
+            kept = _project(kept, schema)
+            if left is not None:
+                kept = kept.slice(0, left)
+                left -= kept.num_rows
+            if kept.num_rows:
+                yield kept
+            if left == 0:
+                return
+    finally:
+        close = getattr(batches, "close", None)
+        if close is not None:
+            close()
+
+
+def speakable(partitions: tuple[Partition, ...]) -> bool:
+    """Whether text can name every one of these partitions to the service."""
+    return all(partition.speakable for partition in partitions)
+
+
+def _within(batch: pa.RecordBatch, partitions: frozenset[Partition]) -> pa.RecordBatch:
+    """The rows of these partitions, for those that no text can name to the service."""
+    names = next(iter(partitions)).names
+    texts = [batch.column(name).cast(pa.string()).to_pylist() for name in names]
+    wanted = {partition.values for partition in partitions}
+    return batch.filter(pa.array([row in wanted for row in zip(*texts, strict=True)]))
+
+
+def _project(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    if batch.schema.names == schema.names:
+        return batch
+    if not schema.names:
+        # A batch without columns still has rows, which only a struct can say.
+        rows = pa.StructArray.from_arrays([pa.nulls(batch.num_rows)], ["row"])
+        return pa.RecordBatch.from_struct_array(rows).select([])
+    return batch.select(schema.names)
+
+
+def narrowest(columns: tuple[Column, ...]) -> str:
+    """Name the column that costs least to read."""
+    widths = {
+        Kind.BOOLEAN: 0,
+        Kind.TINYINT: 1,
+        Kind.SMALLINT: 2,
+        Kind.INT: 3,
+        Kind.FLOAT: 3,
+        Kind.DATE: 3,
+        Kind.BIGINT: 4,
+        Kind.DOUBLE: 4,
+        Kind.DATETIME: 4,
+    }
+
+    def width(column: Column) -> int:
+        kind = column.type.kind if isinstance(column.type, PrimitiveType) else None
+        return 9 if kind is None else widths.get(kind, 8)
+
+    return min(columns, key=width).name
