@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from odps_frames.emulator.catalog.contents import has_partition, visible_files
+from odps_frames.emulator.catalog.erasures import erased_positions
 from odps_frames.emulator.facts import joined_times
 from odps_frames.emulator.planner import Extent, cut_by_count, cut_by_size, rows_in, whole, window
 from odps_frames.emulator.refusals import invalid, no_partition, unsupported
 from odps_frames.emulator.row_view import RowView, Selection, check_units, select
 from odps_frames.emulator.specs import parse_selector, partition_of
+from odps_frames.emulator.survivors import PlannedFile, Survivors
 from odps_frames.model.schema import TableSchema
 from odps_frames.model.splits import ByBucket, ByParallelism, ByRows, BySize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from odps_frames.emulator.catalog.contents import StoredFile
+    import numpy as np
+
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.planner import Pieces
+    from odps_frames.emulator.specs import Selector
     from odps_frames.model.read import ReadSpec
     from odps_frames.model.splits import Split, SplitBy
     from odps_frames.model.types import DataType
@@ -34,7 +38,7 @@ MAX_SPLITS = 100_000
 class ReadPlan:
     """Everything that is known of a read session before its first row is read."""
 
-    files: tuple[StoredFile, ...]
+    files: tuple[PlannedFile, ...]
     selection: Selection
     splits: tuple[Pieces, ...] | None
     """None where readers choose ranges of rows."""
@@ -90,7 +94,7 @@ def make_plan(connection: Connection, table: Table, version: int, spec: ReadSpec
     selectors = None
     if spec.partitions is not None:
         selectors = [parse_selector(text, table.partition_columns) for text in spec.partitions]
-    files = tuple(visible_files(connection, table.id, version, selectors))
+    files = _files_at(connection, table, version, selectors)
     selection = select(table, spec.columns, spec.partition_columns)
     extents = _extents(files, selection)
     return ReadPlan(
@@ -101,6 +105,21 @@ def make_plan(connection: Connection, table: Table, version: int, spec: ReadSpec
         n_rows=sum(extent.n_rows for extent in extents),
         n_bytes=sum(extent.n_bytes for extent in extents),
     )
+
+
+def _files_at(
+    connection: Connection, table: Table, version: int, selectors: Sequence[Selector] | None
+) -> tuple[PlannedFile, ...]:
+    """Return the files of a version with the rows of them that it still has."""
+    gone = erased_positions(connection, table.id, version)
+    return tuple(
+        PlannedFile(file, _left(file.facts.batches, gone.get(file.id)))
+        for file in visible_files(connection, table.id, version, selectors)
+    )
+
+
+def _left(batches: Sequence[int], gone: np.ndarray | None) -> Survivors:
+    return Survivors.all(batches) if gone is None else Survivors.without(batches, gone)
 
 
 def find_partitions(connection: Connection, table: Table, spec: ReadSpec) -> None:
@@ -122,7 +141,7 @@ def find_partitions(connection: Connection, table: Table, spec: ReadSpec) -> Non
 
 def view_of(plan: ReadPlan, spec: ReadSpec, as_pair: Callable[[str, DataType], bool]) -> RowView:
     """Return what makes the plan's rows travel; the units hold every time, or it refuses."""
-    times = joined_times(file.facts for file in plan.files)
+    times = joined_times(file.stored.facts for file in plan.files)
     check_units(plan.selection, times, spec.arrow, as_pair)
     return RowView(plan.selection, spec.arrow, as_pair)
 
@@ -148,17 +167,18 @@ def _refuse_unsupported(spec: ReadSpec) -> None:
         raise unsupported(f"SplitUnit={spec.split_by.unit!r}")
 
 
-def _extents(files: Sequence[StoredFile], selection: Selection) -> list[Extent]:
-    fields = [stored.field for stored in selection.data]
+def _extents(files: Sequence[PlannedFile], selection: Selection) -> list[Extent]:
     return [
-        Extent(
-            file.n_rows,
-            sum(file.facts.column_bytes.get(field, 0) for field in fields)
-            + file.n_rows * sum(len(file.values[place]) + 4 for place, _ in selection.partitions),
-            file.values,
-        )
-        for file in files
+        Extent(file.rows.n_rows, _bytes_of(file, selection), file.stored.values) for file in files
     ]
+
+
+def _bytes_of(file: PlannedFile, selection: Selection) -> int:
+    """Estimate the bytes of the rows that are left, in the columns that are chosen."""
+    stored, n_rows = file.stored, file.rows.n_rows
+    columns = sum(stored.facts.column_bytes.get(one.field, 0) for one in selection.data)
+    texts = sum(len(stored.values[place]) + 4 for place, _ in selection.partitions)
+    return columns * n_rows // max(stored.n_rows, 1) + n_rows * texts
 
 
 def _cut(

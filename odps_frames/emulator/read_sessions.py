@@ -148,7 +148,7 @@ class ReadSessions:
                 raise expired_session(ready.kept.id)
             pieces = ready.plan.pieces(call.split, call.options.skip_rows)
             files = {piece.file for piece in pieces}
-            return [ready.plan.files[index].name for index in files], (ready, pieces)
+            return [ready.plan.files[index].stored.name for index in files], (ready, pieces)
 
         hold, (ready, pieces) = self._store.files.hold(find)
         selection = _narrowed(ready.plan.selection, call.options.columns)
@@ -170,10 +170,10 @@ class ReadSessions:
                 table = need_table(connection, call.table)
                 plan = make_plan(connection, table, table.version, spec)
                 find_partitions(connection, table, spec)
-            return [file.name for file in plan.files], (table, plan)
+            return [file.stored.name for file in plan.files], (table, plan)
 
         hold, (table, plan) = self._store.files.hold(find)
-        times = joined_times(file.facts for file in plan.files)
+        times = joined_times(file.stored.facts for file in plan.files)
 
         def as_pair(path: str, type_: DataType) -> bool:
             # A preview names no unit, so times that nanoseconds cannot hold travel as pairs.

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from odps_frames.convert.untyped import AnyArray, AnyType
-    from odps_frames.emulator.catalog.contents import StoredFile
     from odps_frames.emulator.catalog.tables import StoredColumn, Table
     from odps_frames.emulator.files import Files, Kept
     from odps_frames.emulator.planner import Piece
     from odps_frames.emulator.specs import Values
+    from odps_frames.emulator.survivors import PlannedFile
     from odps_frames.model.read import ArrowOptions, TimeUnit
     from odps_frames.model.schema import Column
     from odps_frames.model.types import DataType
@@ -134,7 +134,7 @@ class RowView:
         )
 
     def rows(
-        self, files: Files, stored: Sequence[StoredFile], pieces: Iterable[Piece]
+        self, files: Files, planned: Sequence[PlannedFile], pieces: Iterable[Piece]
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of some pieces, in batches as large as they are kept.
 
@@ -144,15 +144,16 @@ class RowView:
             When a file has fewer rows than the catalog says.
         """
         for piece in pieces:
-            file = stored[piece.file]
-            reader = files.open(file.name)
+            file = planned[piece.file]
+            stored = file.stored
+            reader = files.open(stored.name)
             sought = piece.count
-            for number, start, count in _overlapping(file.facts.batches, piece):
-                kept = reader.get_batch(number).slice(start, count)
+            for number, start, count in _overlapping(file.rows.counts, piece):
+                kept = file.rows.of(number, reader.get_batch(number)).slice(start, count)
                 sought -= kept.num_rows
-                yield self._travelling(kept, file.values)
+                yield self._travelling(kept, stored.values)
             if sought:
-                msg = f"file {file.name} lacks {sought} rows that the catalog says it has"
+                msg = f"file {stored.name} lacks {sought} rows that the catalog says it has"
                 raise RuntimeError(msg)
 
     def _travelling(self, kept: Kept, values: Values) -> pa.RecordBatch:

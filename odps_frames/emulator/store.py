@@ -105,4 +105,5 @@ def _unneeded_files(connection: Connection) -> list[str]:
         "WHERE r.table_id = files.table_id AND files.added <= r.version "
         "AND files.removed > r.version)) RETURNING name"
     ).fetchall()
+    connection.execute("DELETE FROM erased WHERE file NOT IN (SELECT id FROM files)")
     return [row["name"] for row in (*staged, *removed)]
