@@ -86,6 +86,9 @@ class Emulator:
         Streams of rows say their length beforehand instead of coming in chunks.
     finish_at_once : bool
         Statements are answered with their results.
+    namespaces : bool
+        Say to clients that a name of two parts is a schema and a table, not a project and a
+        table. Projects have schemas either way.
 
     Raises
     ------
@@ -106,13 +109,17 @@ class Emulator:
         struct_timestamps: bool = False,
         content_length_answers: bool = False,
         finish_at_once: bool = False,
+        namespaces: bool = False,
     ) -> None:
         self._accounts = accounts
         self._tokens = tuple(tokens)
         self._clock = clock
         self._store = Store(path, clock=clock, session_seconds=session_seconds)
         self._rest = RestSite(
-            store=self._store, instances=Instances(self._store), finish_at_once=finish_at_once
+            store=self._store,
+            instances=Instances(self._store, namespaces=namespaces),
+            finish_at_once=finish_at_once,
+            namespaces=namespaces,
         )
         self._storage = StorageSite(
             reads=ReadSessions(self._store, struct_timestamps=struct_timestamps),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from odps_frames.emulator.catalog.tables import need_project
+from odps_frames.emulator.catalog.schemas import need_schema
 from odps_frames.emulator.refusals import no_instance
-from odps_frames.emulator.sql.engine import Engine
+from odps_frames.emulator.sql.engine import NAMESPACES, Engine
 from odps_frames.emulator.sql.parser import parse
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.wire.http import Request
@@ -39,8 +39,10 @@ class Instance:
 class Instances:
     """Carries out statements and remembers them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, namespaces: bool = False) -> None:
         self._store = store
+        # What a name of two parts means where a statement does not say it.
+        self._hints = {NAMESPACES: str(namespaces).lower()}
 
     def submit(self, project: str, statement: Statement) -> Instance:
         """Carry out a statement; a failure is a result like any other."""
@@ -62,9 +64,12 @@ class Instances:
 
         try:
             with self._store.database.write() as connection:
-                need_project(connection, project)
+                need_schema(connection, project, None)
                 engine = Engine(
-                    connection=connection, project=project, hints=statement.hints, now=started
+                    connection=connection,
+                    project=project,
+                    hints={**self._hints, **statement.hints},
+                    now=started,
                 )
                 instance = ended(connection, TaskStatus.SUCCESS, engine.run(parse(statement.sql)))
         except SqlFault as fault:

@@ -31,6 +31,8 @@ __all__ = [
     "no_session",
     "no_stream",
     "no_table",
+    "schema_exists",
+    "schema_in_use",
     "unauthorized",
     "unsupported",
 ]
@@ -70,10 +72,20 @@ def no_project(project: str) -> NotFound:
 
 def no_schema(project: str, schema: str) -> NotFound:
     """Say that there is no such schema."""
-    return NotFound(
-        f"schema {project}.{schema} does not exist; this service has 'default' only",
-        status=404,
-        code="NoSuchSchema",
+    return NotFound(f"schema {project}.{schema} does not exist", status=404, code="NoSuchSchema")
+
+
+def schema_exists(project: str, schema: str) -> Conflict:
+    """Say that there is a schema of that name already."""
+    return Conflict(
+        f"schema {project}.{schema} exists already", status=409, code="ObjectAlreadyExists"
+    )
+
+
+def schema_in_use(project: str, schema: str, why: str) -> Conflict:
+    """Say that a schema cannot go away."""
+    return Conflict(
+        f"schema {project}.{schema} cannot be dropped: {why}", status=409, code="SchemaNotEmpty"
     )
 
 

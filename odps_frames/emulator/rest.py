@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from odps_frames.emulator.catalog import contents, tables
-from odps_frames.emulator.refusals import no_partition, no_schema
+from odps_frames.emulator.catalog import contents, schemas, tables
+from odps_frames.emulator.refusals import no_partition
+from odps_frames.emulator.schema_site import answer_schema_call
 from odps_frames.emulator.specs import chosen, parse_partition, parse_selector, partition_of
+from odps_frames.emulator.sql.engine import NAMESPACES
 from odps_frames.model.catalog import (
     Page,
     PartitionInfo,
     ProjectInfo,
-    SchemaEntry,
     TableEntry,
     TableInfo,
 )
@@ -51,6 +52,8 @@ class RestSite:
     instances: Instances
     finish_at_once: bool = False
     """Answer a statement with its result, so that nobody has to ask for it."""
+    namespaces: bool = False
+    """Say to clients that names of two parts are schema and table."""
 
     def answer(  # noqa: PLR0911  one line a resource
         self, call: rest.RestCall, request: Request, request_id: str
@@ -65,19 +68,19 @@ class RestSite:
         host = request.headers.get("Host", "localhost")
         match call:
             case rest.GetTenant():
-                parameters = {"odps.namespace.schema": "false"}
+                parameters = {NAMESPACES: str(self.namespaces).lower()}
                 return catalog.encode_tenant(parameters, request_id=request_id)
             case rest.GetLogviewHost() | rest.GetWebconsoleHost():
                 return catalog.encode_host(f"http://{host}", request_id=request_id)
             case rest.DiscoverEndpoint(project=project):
-                self._need_project(project)
+                self._project(project)
                 return catalog.encode_endpoint(host, request_id=request_id)
             case rest.PutLogs():
                 return instance.encode_stopped(request_id=request_id)
             case rest.GetProject(project=project):
                 return catalog.encode_project(self._project(project), request_id=request_id)
-            case rest.ListSchemas() | rest.GetSchema():
-                return self._schemas(call, request_id)
+            case rest.ListSchemas() | rest.GetSchema() | rest.CreateSchema() | rest.DropSchema():
+                return answer_schema_call(self.store, call, request_id)
             case rest.ListTables() | rest.GetTable():
                 return self._tables(call, request_id)
             case rest.ListPartitions() | rest.GetPartition():
@@ -97,16 +100,9 @@ class RestSite:
             results=(_result(done),) if self.finish_at_once else None,
         )
 
-    def _need_project(self, project: str, schema: str | None = None) -> None:
-        with self.store.database.read() as connection:
-            tables.need_project(connection, project, schema)
-
     def _project(self, name: str) -> ProjectInfo:
-        self._need_project(name)
         with self.store.database.read() as connection:
-            (created,) = connection.execute(
-                "SELECT created FROM projects WHERE name = ?", (name.lower(),)
-            ).fetchone()
+            created = schemas.need_schema(connection, name, None).created
         return ProjectInfo(
             name=name.lower(),
             owner=tables.OWNER,
@@ -114,15 +110,6 @@ class RestSite:
             modified_at=_time(created),
             region="local",
         )
-
-    def _schemas(self, call: rest.ListSchemas | rest.GetSchema, request_id: str) -> Response:
-        self._need_project(call.project)
-        entry = SchemaEntry(name=tables.DEFAULT_SCHEMA, owner=tables.OWNER)
-        if isinstance(call, rest.ListSchemas):
-            return catalog.encode_schemas(Page((entry,)), request_id=request_id)
-        if call.schema.lower() != tables.DEFAULT_SCHEMA:
-            raise no_schema(call.project, call.schema)
-        return catalog.encode_schema(entry, request_id=request_id)
 
     def _tables(self, call: rest.ListTables | rest.GetTable, request_id: str) -> Response:
         if isinstance(call, rest.ListTables):
@@ -151,10 +138,11 @@ class RestSite:
 
     def _table_page(self, call: rest.ListTables) -> Page[TableEntry]:
         with self.store.database.read() as connection:
-            tables.need_project(connection, call.project, call.schema)
+            schema = schemas.need_schema(connection, call.project, call.schema)
             found = tables.list_tables(
                 connection,
                 call.project,
+                schema.name,
                 prefix=call.prefix or "",
                 after=call.marker or "",
                 limit=PAGE_ITEMS + 1,

@@ -54,6 +54,7 @@ class SchemaEntry:
     name: str
     owner: str = ""
     type: str = "MANAGED"
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Projects, schemas, tables and partitions as the REST API lists and describes them.
 
-The requests, and the answers that are short; tables and partitions have files of their own
+The requests, and the answers that are short; tables, partitions and schemas have their own files
 (protocol.md §1, §17.1-17.4, §17.8).
 """
 
@@ -28,9 +28,21 @@ from odps_frames.wire.partition_list import (
     encode_spec,
 )
 from odps_frames.wire.reply import decode_document
-from odps_frames.wire.rest_path import get, project_path, table_path, table_query
+from odps_frames.wire.rest_path import get, paged, project_path, table_path, table_query
+from odps_frames.wire.schema_list import (
+    decode_done,
+    decode_schema,
+    decode_schemas,
+    encode_create_schema,
+    encode_done,
+    encode_drop_schema,
+    encode_get_schema,
+    encode_list_schemas,
+    encode_schema,
+    encode_schemas,
+)
 from odps_frames.wire.table_document import decode_table, encode_table
-from odps_frames.wire.xml import Element, element
+from odps_frames.wire.xml import element
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +59,7 @@ __all__ = [
     "SchemaEntry",
     "TableEntry",
     "TableInfo",
+    "decode_done",
     "decode_endpoint",
     "decode_host",
     "decode_partition",
@@ -58,7 +71,10 @@ __all__ = [
     "decode_table",
     "decode_tables",
     "decode_tenant",
+    "encode_create_schema",
     "encode_discover",
+    "encode_done",
+    "encode_drop_schema",
     "encode_endpoint",
     "encode_get_partition",
     "encode_get_project",
@@ -81,7 +97,6 @@ __all__ = [
     "encode_tenants",
 ]
 
-MAX_ITEMS = 1000
 _AUTHORITY = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -109,16 +124,6 @@ def encode_logview_host() -> Request:
     return get("GetLogviewHost", "/logview/host")
 
 
-def encode_list_schemas(project: str, *, marker: str | None = None) -> Request:
-    """Ask for a page of the schemas of a project."""
-    return get("ListSchemas", project_path(project, "schemas"), _paged((), marker))
-
-
-def encode_get_schema(project: str, schema: str) -> Request:
-    """Ask for one schema."""
-    return get("GetSchema", project_path(project, "schemas", schema))
-
-
 def encode_list_tables(
     project: str,
     *,
@@ -128,7 +133,7 @@ def encode_list_tables(
 ) -> Request:
     """Ask for a page of the tables whose names begin with ``prefix``."""
     query = (*((("name", prefix),) if prefix else ()), *table_query(schema))
-    return get("ListTables", project_path(project, "tables"), _paged(query, marker))
+    return get("ListTables", project_path(project, "tables"), paged(query, marker))
 
 
 def encode_get_table(table: TableRef, *, extended: bool = False) -> Request:
@@ -150,7 +155,7 @@ def encode_list_partitions(
         *table_query(table.schema),
     )
     words = (("partitions", ""), *((("reverse", ""),) if reverse else ()))
-    return get("ListPartitions", table_path(table), (*words, *_paged(query, marker)))
+    return get("ListPartitions", table_path(table), (*words, *paged(query, marker)))
 
 
 def encode_get_partition(
@@ -165,10 +170,6 @@ def encode_get_partition(
     return get("GetPartition", table_path(table), query)
 
 
-def _paged(query: tuple[tuple[str, str], ...], marker: str | None) -> tuple[tuple[str, str], ...]:
-    return (("expectmarker", "true"), *query, *((("marker", marker),) if marker else ()))
-
-
 def encode_tables(page: Page[TableEntry], *, request_id: str = "") -> Response:
     """Answer with a page of tables."""
     tables = [
@@ -181,7 +182,7 @@ def encode_tables(page: Page[TableEntry], *, request_id: str = "") -> Response:
         )
         for entry in page.items
     ]
-    root = element("Tables", *_paging(page.marker), *tables)
+    root = element("Tables", *rest_answer.paging(page.marker), *tables)
     return rest_answer.xml_answer(root, request_id=request_id)
 
 
@@ -190,7 +191,7 @@ def decode_tables(response: Response) -> Reply[Page[TableEntry]]:
     root = rest_answer.read_xml(response, "Tables")
     entries = tuple(
         TableEntry(
-            name=_name(table, response),
+            name=rest_answer.name_of(table, response),
             owner=table.text_of("Owner") or "",
             type=table.text_of("Type") or "MANAGED_TABLE",
             schema=table.text_of("SchemaName"),
@@ -198,46 +199,6 @@ def decode_tables(response: Response) -> Reply[Page[TableEntry]]:
         for table in root.all("Table")
     )
     return rest_answer.reply_of(Page(entries, root.text_of("Marker")), response)
-
-
-def encode_schemas(page: Page[SchemaEntry], *, request_id: str = "") -> Response:
-    """Answer with a page of schemas."""
-    schemas = [
-        element(
-            "Schema",
-            element("Name", entry.name),
-            element("Owner", entry.owner),
-            element("Type", entry.type),
-        )
-        for entry in page.items
-    ]
-    root = element("Schemas", *_paging(page.marker), *schemas)
-    return rest_answer.xml_answer(root, request_id=request_id)
-
-
-def decode_schemas(response: Response) -> Reply[Page[SchemaEntry]]:
-    """Read a page of schemas."""
-    root = rest_answer.read_xml(response, "Schemas")
-    entries = tuple(_schema_entry(schema, response) for schema in root.all("Schema"))
-    return rest_answer.reply_of(Page(entries, root.text_of("Marker")), response)
-
-
-def encode_schema(entry: SchemaEntry, *, request_id: str = "") -> Response:
-    """Answer with one schema."""
-    root = element(
-        "Schema",
-        element("Name", entry.name),
-        element("Owner", entry.owner),
-        element("Type", entry.type),
-    )
-    headers = _owner_headers(entry.owner, "", "")
-    return rest_answer.xml_answer(root, headers=headers, request_id=request_id)
-
-
-def decode_schema(response: Response) -> Reply[SchemaEntry]:
-    """Read one schema."""
-    root = rest_answer.read_xml(response, "Schema")
-    return rest_answer.reply_of(_schema_entry(root, response), response)
 
 
 def encode_project(project: ProjectInfo, *, request_id: str = "") -> Response:
@@ -258,7 +219,7 @@ def encode_project(project: ProjectInfo, *, request_id: str = "") -> Response:
         element("Clusters"),
         element("Region", project.region),
     )
-    headers = _owner_headers(
+    headers = rest_answer.owner_headers(
         project.owner,
         rest_answer.rfc822(project.created_at or rest_answer.EPOCH),
         rest_answer.rfc822(project.modified_at or rest_answer.EPOCH),
@@ -272,7 +233,7 @@ def decode_project(response: Response) -> Reply[ProjectInfo]:
     fields = response.headers
     properties = root.find("Properties")
     project = ProjectInfo(
-        name=_name(root, response),
+        name=rest_answer.name_of(root, response),
         owner=root.text_of("Owner") or fields.get("x-odps-owner", ""),
         created_at=rest_answer.rfc822_time(
             root.text_of("CreationTime") or fields.get("x-odps-creation-time")
@@ -352,31 +313,3 @@ def decode_tenant(response: Response) -> Reply[Mapping[str, str]]:
         else {}
     )
     return rest_answer.reply_of(found, response)
-
-
-def _paging(marker: str | None) -> tuple[Element, Element]:
-    return element("Marker", marker or ""), element("MaxItems", str(MAX_ITEMS))
-
-
-def _owner_headers(owner: str, created: str, modified: str) -> dict[str, str]:
-    fields = {
-        "x-odps-owner": owner,
-        "x-odps-creation-time": created,
-        "Last-Modified": modified,
-    }
-    return {name: value for name, value in fields.items() if value or name == "x-odps-owner"}
-
-
-def _name(node: Element, response: Response) -> str:
-    name = node.text_of("Name")
-    if name is None:
-        raise rest_answer.broken(response, f"a <{node.name}> without a <Name>")
-    return name
-
-
-def _schema_entry(node: Element, response: Response) -> SchemaEntry:
-    return SchemaEntry(
-        name=_name(node, response),
-        owner=node.text_of("Owner") or "",
-        type=node.text_of("Type") or "MANAGED",
-    )

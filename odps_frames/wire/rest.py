@@ -10,6 +10,14 @@ from odps_frames.model.table import InstanceRef, Partition, TableRef
 from odps_frames.wire import names
 from odps_frames.wire.instance import decode_submit
 from odps_frames.wire.partition_list import decode_spec
+from odps_frames.wire.schema_calls import (
+    CreateSchema,
+    DropSchema,
+    GetSchema,
+    ListSchemas,
+    SchemaCall,
+    decode_schema_call,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +26,9 @@ if TYPE_CHECKING:
     from odps_frames.wire.job_document import Statement
 
 __all__ = [
+    "CreateSchema",
     "DiscoverEndpoint",
+    "DropSchema",
     "GetDetail",
     "GetInstance",
     "GetLogviewHost",
@@ -38,6 +48,7 @@ __all__ = [
     "ListTables",
     "PutLogs",
     "RestCall",
+    "SchemaCall",
     "StopInstance",
     "SubmitInstance",
     "decode_rest",
@@ -79,22 +90,6 @@ class PutLogs:
     """Counts of what a client used; nobody reads them."""
 
     project: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListSchemas:
-    """A page of the schemas of a project."""
-
-    project: str
-    marker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GetSchema:
-    """One schema."""
-
-    project: str
-    schema: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,8 +206,7 @@ RestCall: TypeAlias = (
     | GetProject
     | DiscoverEndpoint
     | PutLogs
-    | ListSchemas
-    | GetSchema
+    | SchemaCall
     | ListTables
     | GetTable
     | ListPartitions
@@ -263,10 +257,8 @@ def _project_call(  # noqa: PLR0911  one line a resource
             return DiscoverEndpoint(project, request.parameter(names.QUOTA_NAME))
         case ("PUT", "logs"):
             return PutLogs(project)
-        case ("GET", "schemas"):
-            return ListSchemas(project, request.parameter("marker") or None)
-        case ("GET", "schemas", schema):
-            return GetSchema(project, schema)
+        case (_, "schemas", *further):
+            return decode_schema_call(method, project, tuple(further), request)
         case ("GET", "tables"):
             return _list_tables(project, request)
         case ("GET", "tables", table):

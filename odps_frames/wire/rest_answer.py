@@ -20,6 +20,9 @@ __all__ = [
     "epoch_seconds",
     "epoch_time",
     "json_answer",
+    "name_of",
+    "owner_headers",
+    "paging",
     "read_text",
     "read_xml",
     "reply_of",
@@ -33,6 +36,7 @@ __all__ = [
 T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN_BYTES = 200
+MAX_ITEMS = 1000
 
 
 def xml_answer(
@@ -97,6 +101,29 @@ def read_text(response: Response, limit: int = 4096) -> str:
 def reply_of(value: T, response: Response) -> Reply[T]:
     """Put a value in the envelope of its answer."""
     return Reply(value=value, request_id=response.headers.get(names.REQUEST_ID, ""))
+
+
+def paging(marker: str | None) -> tuple[xml.Element, xml.Element]:
+    """Write what every page of a list begins with."""
+    return xml.element("Marker", marker or ""), xml.element("MaxItems", str(MAX_ITEMS))
+
+
+def owner_headers(owner: str, created: str, modified: str) -> dict[str, str]:
+    """Write the header fields in which an answer says what its document leaves out."""
+    fields = {
+        "x-odps-owner": owner,
+        "x-odps-creation-time": created,
+        "Last-Modified": modified,
+    }
+    return {name: value for name, value in fields.items() if value or name == "x-odps-owner"}
+
+
+def name_of(node: xml.Element, response: Response) -> str:
+    """Read the name of an object, which every object has."""
+    name = node.text_of("Name")
+    if name is None:
+        raise broken(response, f"a <{node.name}> without a <Name>")
+    return name
 
 
 def broken(response: Response, what: str, content: bytes = b"") -> ProtocolError:

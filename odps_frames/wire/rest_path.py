@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from odps_frames.model.table import InstanceRef, TableRef
 
-__all__ = ["get", "instance_path", "project_path", "table_path", "table_query"]
+__all__ = ["get", "instance_path", "paged", "project_path", "table_path", "table_query"]
 
 _FORBIDDEN = frozenset("/\\?#%&")
 
@@ -40,6 +40,11 @@ def table_query(schema: str | None) -> tuple[tuple[str, str], ...]:
 def get(operation: str, path: str, query: Iterable[tuple[str, str]] = ()) -> Request:
     """Make a request that reads."""
     return Request(method="GET", path=path, site=Site.REST, query=tuple(query), operation=operation)
+
+
+def paged(query: tuple[tuple[str, str], ...], marker: str | None) -> tuple[tuple[str, str], ...]:
+    """Ask for the page that a marker names, or the first one."""
+    return (("expectmarker", "true"), *query, *((("marker", marker),) if marker else ()))
 
 
 def _segment(name: str) -> str:

@@ -217,7 +217,7 @@ def test_statements_may_be_answered_with_their_result(open_service: Callable[...
     [
         ("DELETE", "/projects/demo/tables/t"),
         ("GET", "/nothing"),
-        ("POST", "/projects/demo/schemas"),
+        ("PUT", "/projects/demo/schemas"),
     ],
 )
 def test_what_is_not_offered(service: Any, method: str, path: str) -> None:

@@ -215,9 +215,9 @@ CASES: dict[str, Case] = {
         "ALTER TABLE golden_project.`golden_table` ADD IF NOT EXISTS  PARTITION (pt='20240104');",
     ),
     "create-schema": Case(
-        request=None,
-        why_not="schemas are made by SQL, as pyodps does where this is not offered",
-        call=ServiceError,
+        request=catalog.encode_create_schema(P, "golden_schema2"),
+        call=rest.CreateSchema(P, "golden_schema2"),
+        decode=catalog.decode_done,
     ),
     "create-table-1-post": definition(
         "SQLCreateTableTask",
@@ -241,9 +241,9 @@ CASES: dict[str, Case] = {
         THREE_LEVELS,
     ),
     "delete-schema": Case(
-        request=None,
-        why_not="schemas are dropped by SQL, as pyodps does where this is not offered",
-        call=ServiceError,
+        request=catalog.encode_drop_schema(P, "golden_schema2"),
+        call=rest.DropSchema(P, "golden_schema2"),
+        decode=catalog.decode_done,
     ),
     "drop-partition-post": definition(
         "SQLDropPartitionTask",
@@ -325,7 +325,7 @@ CASES: dict[str, Case] = {
         decode=catalog.decode_schemas,
         value=Page(
             (
-                SchemaEntry(name="default", owner="golden_owner"),
+                SchemaEntry(name="default", owner="golden_owner", created_at=NEW_YEAR),
                 SchemaEntry(name="golden_schema"),
             )
         ),
@@ -392,7 +392,7 @@ CASES: dict[str, Case] = {
         request=catalog.encode_get_schema(P, "golden_schema"),
         call=rest.GetSchema(P, "golden_schema"),
         decode=catalog.decode_schema,
-        value=SchemaEntry(name="golden_schema", owner="golden_owner"),
+        value=SchemaEntry(name="golden_schema", owner="golden_owner", created_at=NEW_YEAR),
     ),
     "survey-logs": Case(
         request=None, why_not="our client counts nobody's calls", call=rest.PutLogs(P)

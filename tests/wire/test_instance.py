@@ -264,7 +264,7 @@ def test_calls_that_only_other_clients_make(request_: Request, call: rest.RestCa
     "request_",
     [
         ask("DELETE", "/projects/p/tables/t"),
-        ask("POST", "/projects/p/schemas"),
+        ask("PUT", "/projects/p/schemas"),
         ask("GET", "/projects/p/resources"),
         ask("GET", "/projects/p/tables/t", ("data", ""), ("linenum", "3")),
         ask("GET", "/projects/p/tunnel"),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from odps_frames.emulator.refusals import no_project, no_schema, no_table
+from odps_frames.emulator.catalog.schemas import DEFAULT_SCHEMA, need_schema
+from odps_frames.emulator.refusals import no_table
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.table import TableRef
 from odps_frames.model.types import parse_type
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
 
 __all__ = [
-    "DEFAULT_SCHEMA",
     "OWNER",
     "StoredColumn",
     "Table",
@@ -29,15 +29,12 @@ __all__ = [
     "create_table",
     "drop_table",
     "find_table",
-    "is_project",
     "list_tables",
-    "need_project",
     "need_table",
     "next_version",
     "table_by_id",
 ]
 
-DEFAULT_SCHEMA = "default"
 OWNER = "ALIYUN$local"
 
 
@@ -124,7 +121,11 @@ def _decode_stored(document: Mapping[str, Any]) -> StoredColumn:
 def _decode(row: sqlite3.Row) -> Table:
     bare = Table(
         id=row["id"],
-        ref=TableRef(row["project"], row["name"]),
+        ref=TableRef(
+            row["project"],
+            row["name"],
+            None if row["schema"] == DEFAULT_SCHEMA else row["schema"],
+        ),
         columns=(),
         version=row["version"],
         oldest=row["oldest"],
@@ -141,32 +142,12 @@ def create_project(connection: Connection, name: str, now: int) -> None:
     connection.execute("INSERT OR IGNORE INTO projects VALUES (?, ?)", (name.lower(), now))
 
 
-def is_project(connection: Connection, name: str) -> bool:
-    """Whether there is such a project."""
-    found = connection.execute("SELECT 1 FROM projects WHERE name = ?", (name.lower(),))
-    return found.fetchone() is not None
-
-
-def need_project(connection: Connection, name: str, schema: str | None = None) -> None:
-    """Make sure that a project, and a schema of it, exist.
-
-    Raises
-    ------
-    NotFound
-        When one does not.
-    """
-    if not is_project(connection, name):
-        raise no_project(name)
-    if schema is not None and schema.lower() != DEFAULT_SCHEMA:
-        raise no_schema(name, schema)
-
-
 def find_table(connection: Connection, ref: TableRef) -> Table | None:
     """Return a table of an existing project, whatever the letter case of its name, or None."""
-    need_project(connection, ref.project, ref.schema)
+    schema = need_schema(connection, ref.project, ref.schema)
     row = connection.execute(
         "SELECT * FROM tables WHERE project = ? AND schema = ? AND name = ?",
-        (ref.project.lower(), (ref.schema or DEFAULT_SCHEMA).lower(), ref.table.lower()),
+        (ref.project.lower(), schema.name, ref.table.lower()),
     ).fetchone()
     return _decode(row) if row else None
 
@@ -192,13 +173,13 @@ def table_by_id(connection: Connection, table_id: str) -> Table | None:
 
 
 def list_tables(
-    connection: Connection, project: str, *, prefix: str, after: str, limit: int
+    connection: Connection, project: str, schema: str, *, prefix: str, after: str, limit: int
 ) -> list[Table]:
-    """Return tables in the order of their names."""
+    """Return the tables of a schema in the order of their names."""
     rows = connection.execute(
-        "SELECT * FROM tables WHERE project = ? AND name > ? AND substr(name, 1, ?) = ? "
-        "ORDER BY name LIMIT ?",
-        (project.lower(), after, len(prefix), prefix.lower(), limit),
+        "SELECT * FROM tables WHERE project = ? AND schema = ? AND name > ? "
+        "AND substr(name, 1, ?) = ? ORDER BY name LIMIT ?",
+        (project.lower(), schema, after, len(prefix), prefix.lower(), limit),
     )
     return list(map(_decode, rows))
 

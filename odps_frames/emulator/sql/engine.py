@@ -9,12 +9,16 @@ from odps_frames.emulator.catalog import contents, tables
 from odps_frames.emulator.catalog.tables import StoredColumn, Table
 from odps_frames.emulator.columns import can_keep
 from odps_frames.emulator.specs import can_part, selector_of
+from odps_frames.emulator.sql.schemas import run_schema_statement
 from odps_frames.emulator.sql.statements import (
     AddColumns,
     AddPartitions,
+    CreateSchema,
     CreateTable,
     DropPartitions,
+    DropSchema,
     DropTable,
+    ShowSchemas,
     TruncateTable,
 )
 from odps_frames.emulator.sql.tokens import SqlFault
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.sql.statements import Spec, Statement, TableName
     from odps_frames.model.schema import Column
 
-__all__ = ["Engine"]
+__all__ = ["NAMESPACES", "Engine"]
 
 _PARSE = "ODPS-0130161"
 _SEMANTIC = "ODPS-0130071"
@@ -38,7 +42,7 @@ _NO_TABLE = "ODPS-0130131"
 _TABLE_EXISTS = "ODPS-0130211"
 _PARTITION_EXISTS = "ODPS-0130221"
 _NO_PARTITION = "ODPS-0110061"
-_NAMESPACES = "odps.namespace.schema"
+NAMESPACES = "odps.namespace.schema"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,8 @@ class Engine:
                 self._drop_partitions(statement)
             case TruncateTable():
                 self._truncate(statement)
+            case CreateSchema() | DropSchema() | ShowSchemas():
+                return run_schema_statement(self.connection, statement, self.project, self.now)
         return ""
 
     def _create_table(self, statement: CreateTable) -> None:
@@ -221,7 +227,7 @@ class Engine:
         match name.parts:
             case (table,):
                 return TableRef(self.project.lower(), table, self.hints.get("odps.default.schema"))
-            case (owner, table) if self.hints.get(_NAMESPACES) == "true":
+            case (owner, table) if self.hints.get(NAMESPACES, "").lower() == "true":
                 return TableRef(self.project.lower(), table, owner)
             case (owner, table):
                 return TableRef(owner, table)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from odps_frames.emulator.sql.statements import (
     AddColumns,
     AddPartitions,
+    CreateSchema,
     CreateTable,
     DropPartitions,
+    DropSchema,
     DropTable,
+    ShowSchemas,
     TableName,
     TruncateTable,
 )
@@ -83,6 +86,18 @@ class _Parser:
             return self._alter_table()
         if self._words("TRUNCATE", "TABLE"):
             return TruncateTable(self._table_name(), self._specs())
+        return self._schema_statement()
+
+    def _schema_statement(self) -> Statement | None:
+        if self._words("CREATE", "SCHEMA"):
+            if_not_exists = self._words("IF", "NOT", "EXISTS")
+            return CreateSchema(self._table_name("a schema", 2), if_not_exists)
+        if self._words("DROP", "SCHEMA"):
+            if_exists = self._words("IF", "EXISTS")
+            return DropSchema(self._table_name("a schema", 2), if_exists)
+        if self._words("SHOW", "SCHEMAS"):
+            named = self._words("IN") or self._words("FROM")
+            return ShowSchemas(self._table_name("a project", 1) if named else None)
         return None
 
     def _create_table(self) -> CreateTable:
@@ -222,13 +237,14 @@ class _Parser:
         self._sign("=")
         return name, self._text()
 
-    def _table_name(self) -> TableName:
+    def _table_name(self, of_what: str = "a table", most: int = 3) -> TableName:
         token = self._next
-        parts = [self._name("a table")]
+        parts = [self._name(of_what)]
         while self._accept("."):
-            parts.append(self._name("a table"))
-        if len(parts) > 3:  # noqa: PLR2004  project, schema, table
-            raise SqlFault("ODPS-0130161", "Parse exception - a name of more than 3 parts", token)
+            parts.append(self._name(of_what))
+        if len(parts) > most:
+            message = f"Parse exception - the name of {of_what} with more than {most} parts"
+            raise SqlFault("ODPS-0130161", message, token)
         return TableName(tuple(parts), token)
 
     def _name(self, of_what: str) -> str:

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AddColumns",
     "AddPartitions",
+    "CreateSchema",
     "CreateTable",
     "DropPartitions",
+    "DropSchema",
     "DropTable",
+    "ShowSchemas",
     "Spec",
     "Statement",
     "TableName",
@@ -91,6 +94,37 @@ class TruncateTable:
     specs: tuple[Spec, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CreateSchema:
+    """CREATE SCHEMA; the name has one or two parts."""
+
+    name: TableName
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropSchema:
+    """DROP SCHEMA; the name has one or two parts."""
+
+    name: TableName
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSchemas:
+    """SHOW SCHEMAS, of the project of the caller or of another one."""
+
+    name: TableName | None = None
+
+
 Statement: TypeAlias = (
-    CreateTable | DropTable | AddPartitions | DropPartitions | AddColumns | TruncateTable
+    CreateTable
+    | DropTable
+    | AddPartitions
+    | DropPartitions
+    | AddColumns
+    | TruncateTable
+    | CreateSchema
+    | DropSchema
+    | ShowSchemas
 )
