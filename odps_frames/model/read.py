@@ -23,6 +23,7 @@ __all__ = [
     "Incremental",
     "ReadSessionInfo",
     "ReadSpec",
+    "ResultOptions",
     "SessionStats",
     "TimeUnit",
 ]
@@ -89,6 +90,16 @@ class Incremental:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultOptions:
+    """Which result of an instance is meant; of no meaning where a table is read."""
+
+    task: str = "AnonymousSQLTask"
+    query_id: int = 0
+    limited: bool = False
+    """Let the service cut the result where the project sets a limit; never asked for by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSpec:
     """What to read from a table or from the result of a statement."""
 
@@ -107,6 +118,7 @@ class ReadSpec:
     row_filter_fallback: bool = False
     max_files_per_split: int | None = None
     incremental: Incremental | None = None
+    result: ResultOptions = ResultOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +189,4 @@ class BatchOptions:
     format: DataFormat = DataFormat()
     accept_encoding: str | None = None
     """``zstd`` or ``x-lz4-frame`` when the body may be compressed."""
+    result: ResultOptions = ResultOptions()

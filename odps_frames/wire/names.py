@@ -42,6 +42,7 @@ QUOTA_NAME: Final = "quotaName"
 CURRENT_PROJECT: Final = "curr_project"
 CURRENT_SCHEMA: Final = "curr_schema"
 
+ACCEPT_ENCODING: Final = "Accept-Encoding"
 REQUEST_ID: Final = "x-odps-request-id"
 ROUTE_TOKEN: Final = "x-odps-max-storage-route-token"  # noqa: S105  a name
 ACCESS_TOKEN: Final = "x-odps-max-storage-write-access-token"  # noqa: S105  a name
@@ -54,4 +55,5 @@ STS_TOKEN: Final = "authorization-sts-token"  # noqa: S105  a name
 
 JSON: Final = "application/json; charset=utf-8"
 OCTETS: Final = "application/octet-stream"
+ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
 XML: Final = "application/xml"

@@ -20,6 +20,12 @@ from odps_frames.wire.arguments import (
     target_of,
 )
 from odps_frames.wire.envelope import Envelope, encode_target
+from odps_frames.wire.instance_read import (
+    decode_result_options,
+    encode_create_result,
+    encode_get_result,
+    encode_read_result,
+)
 from odps_frames.wire.read_options import (
     IncrementalForm,
     decode_arrow_options,
@@ -66,7 +72,7 @@ __all__ = [
 
 _PLAIN = Envelope()
 _USUAL = BatchOptions()
-ACCEPT_ENCODING = "Accept-Encoding"
+ACCEPT_ENCODING = names.ACCEPT_ENCODING
 ENCODINGS = {"zstd": "zstd", "x-lz4-frame": "x-lz4-frame", "lz4_frame": "x-lz4-frame"}
 """Encodings of streams by the names that clients ask for them (protocol.md §12)."""
 
@@ -84,7 +90,8 @@ def encode_create(
     ValueError
         When a selection is empty: on the wire an empty list means all.
     """
-    instance = isinstance(spec.table, InstanceRef)
+    if isinstance(spec.table, InstanceRef):
+        return encode_create_result(spec, spec.table, envelope)
     document: dict[str, object] = {
         "RequiredDataColumns": _selection("columns", spec.columns),
         "RequiredPartitionColumns": _selection("partition_columns", spec.partition_columns),
@@ -103,9 +110,7 @@ def encode_create(
     if spec.incremental is not None:
         document["IncrementalReadOptions"] = encode_incremental(spec.incremental, incremental_form)
     return envelope.request(
-        names.Action.CREATE_INSTANCE_SESSION if instance else names.Action.CREATE_READ_SESSION,
-        encode_target(spec.table),
-        document=document,
+        names.Action.CREATE_READ_SESSION, encode_target(spec.table), document=document
     )
 
 
@@ -135,6 +140,7 @@ def decode_create(request: Request) -> ReadSpec:
         row_filter_fallback=documents.flag(document, "FilterPredicateFallback"),
         max_files_per_split=documents.number(document, "SplitMaxFileNum") or None,
         incremental=incremental,
+        result=decode_result_options(document),
     )
 
 
@@ -155,14 +161,13 @@ def encode_get(
     envelope: Envelope = _PLAIN,
 ) -> Request:
     """Ask how a read session stands (§6.3)."""
-    instance = isinstance(table, InstanceRef)
-    query = [(names.SESSION_ID, session_id)]
-    if refresh or not instance:
-        query.append((names.SESSION_REFRESH, "true" if refresh else "false"))
+    if isinstance(table, InstanceRef):
+        return encode_get_result(table, session_id, envelope, refresh=refresh)
+    refreshing = "true" if refresh else "false"
     return envelope.request(
-        names.Action.GET_INSTANCE_SESSION if instance else names.Action.GET_READ_SESSION,
+        names.Action.GET_READ_SESSION,
         encode_target(table),
-        query=query,
+        query=[(names.SESSION_ID, session_id), (names.SESSION_REFRESH, refreshing)],
         document={},
     )
 
@@ -190,14 +195,15 @@ def encode_read(
     envelope: Envelope = _PLAIN,
 ) -> Request:
     """Ask for the rows of a split (§6.4)."""
+    if isinstance(table, InstanceRef):
+        return encode_read_result(table, split, options, envelope)
     query = [(names.SESSION_ID, split.session_id)]
     if split.index is not None:
         query.append(("Index", str(split.index)))
     if split.rows is not None:
         query += [("Offset", str(split.rows.offset)), ("Count", str(split.rows.count))]
-    instance = isinstance(table, InstanceRef)
     return envelope.request(
-        names.Action.READ_INSTANCE if instance else names.Action.READ,
+        names.Action.READ,
         encode_target(table),
         query=query,
         document={
@@ -230,6 +236,7 @@ def decode_read(request: Request) -> ReadCall:
         columns_unordered=documents.flag(document, "DataColumnsUnordered"),
         format=decode_data_format(documents.section(document, "DataFormat")),
         accept_encoding=_encoding(request.headers.get(ACCEPT_ENCODING, "")),
+        result=decode_result_options(document),
     )
     rows = RowRange(offset, count) if count else None
     split = Split(session_of(request), documents.number(query, "Index"), rows)

@@ -16,6 +16,7 @@ from odps_frames.model.read import (
     Incremental,
     ReadSessionInfo,
     ReadSpec,
+    ResultOptions,
     SessionStats,
     TimeUnit,
 )
@@ -107,11 +108,17 @@ BARE, ASKED, DEFAULT = (
 NARROW = {"max_rows": 1024, "columns": ("name",)}
 CASES: dict[str, Case] = {
     "ms-v2-instance-create-read-session": Case(ReadSpec(table=RUN), RESULT),
-    "ms-v2-instance-create-read-session-limit": Case(ReadSpec(table=RUN), RESULT),
+    "ms-v2-instance-create-read-session-limit": Case(
+        ReadSpec(table=RUN, result=ResultOptions(limited=True)), RESULT
+    ),
     "ms-v2-instance-get-read-session": Case(GetReadSession(RUN, DOWNLOAD), RESULT),
     "ms-v2-instance-read": read(RUN, Split(DOWNLOAD)),
     "ms-v2-instance-read-full": read(
-        RUN, Split(DOWNLOAD, rows=RowRange(1, 2)), columns=("name",), accept_encoding="zstd"
+        RUN,
+        Split(DOWNLOAD, rows=RowRange(1, 2)),
+        columns=("name",),
+        accept_encoding="zstd",
+        result=ResultOptions(task="console_query_task_1", query_id=7, limited=True),
     ),
     "ms-v2-retry-429-2": DEFAULT,
     "ms-v2-retry-503-2": DEFAULT,
@@ -267,13 +274,11 @@ DIFFERENT: dict[str, Callable[[Request], Request] | None] = {
     "v2-table-create-read-session-row-offset": unit_of_rows,
     # The older client says nothing where the newer one says "false".
     "v2-table-get-read-session": no_refresh,
-    # The newer client asks for instances in a form of its own, which has no split options; the
-    # older form is sent, which says more.
-    "ms-v2-instance-create-read-session": None,
-    "ms-v2-instance-create-read-session-limit": None,
-    "ms-v2-instance-get-read-session": None,
-    "ms-v2-instance-read": None,
-    "ms-v2-instance-read-full": None,
+    # Older clients ask for results as they ask for tables; the newer form is sent, which has
+    # members for that alone.
+    "v2-instance-create-read-session": None,
+    "v2-instance-get-read-session": None,
+    "v2-instance-read": None,
 }
 
 
