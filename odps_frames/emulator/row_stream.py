@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from odps_frames.wire.arrow_stream import END_MARK, encode_stream
+from odps_frames.wire.compression import compressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import pyarrow as pa
     from typing_extensions import Buffer
 
     from odps_frames.wire.compression import Compression
 
-Codec: TypeAlias = Literal["lz4", "zstd"]
-
-__all__ = ["compressed", "resized", "stream_pieces", "without_end_mark"]
+__all__ = ["resized", "stream_pieces", "without_end_mark"]
 
 
 def resized(
@@ -62,39 +60,3 @@ def without_end_mark(pieces: Iterable[Buffer]) -> Iterator[Buffer]:
         data = kept + bytes(piece)
         yield data[: -len(END_MARK)]
         kept = data[-len(END_MARK) :]
-
-
-def compressed(pieces: Iterable[Buffer], codec: Codec) -> Iterator[Buffer]:
-    """Yield one frame that holds all pieces, as its bytes become known."""
-    sink = _Sink()
-    file: Any = sink  # all that pyarrow uses of a file
-    with pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), codec) as stream:
-        for piece in pieces:
-            stream.write(piece)
-            yield from sink.take()
-    yield from sink.take()
-
-
-class _Sink:
-    """Where pyarrow puts what it has compressed."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, piece: Buffer) -> None:
-        self._pieces.append(bytes(piece))
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """The end of the frame is still to be read."""
-
-    def writable(self) -> bool:
-        return True
-
-    def take(self) -> list[bytes]:
-        taken, self._pieces = self._pieces, []
-        return taken

@@ -205,6 +205,8 @@ class RetryingTransport:
             self._meter.add(retries=1, throttled=throttled)
 
     def _again(self, request: Request, error: ServiceError, attempt: int, started: float) -> bool:
+        if request.repeat is Repeat.NEVER:
+            return False
         if isinstance(error, Throttled):
             return self.policy.clock() - started < self.policy.throttle_seconds
         if attempt >= self.policy.max_attempts or isinstance(error, AuthenticationError):

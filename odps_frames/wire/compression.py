@@ -10,13 +10,19 @@ import pyarrow as pa
 from odps_frames.errors import CorruptStream, IncompleteRead, OdpsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from typing_extensions import Buffer
+
     from odps_frames.wire.http import BodyReader
 
-__all__ = ["Compression", "as_file", "decompress"]
+__all__ = ["BLOB_RATIO", "Compression", "as_file", "compressed", "decompress"]
 
 
 MAX_RATIO = 20_000
 """A stream of constant columns was measured at 4,914; zstd itself ends at about 32,000."""
+BLOB_RATIO = 40_000
+"""What blobs are held to: they may be all zeros, and are never held as a whole."""
 FREE_PLAIN_BYTES = 64 << 20
 """So many plain bytes may come out of a body, whatever its size; more keep to the ratio."""
 
@@ -63,14 +69,51 @@ class Compression(Enum):
         raise CorruptStream(msg)
 
 
-def decompress(body: BodyReader, compression: Compression) -> BodyReader:
+def decompress(
+    body: BodyReader, compression: Compression, *, max_ratio: int = MAX_RATIO
+) -> BodyReader:
     """Return a reader of the plain bytes; it fails where a compressed frame is cut."""
-    return body if compression is Compression.NONE else _FrameReader(body, compression)
+    return body if compression is Compression.NONE else _FrameReader(body, compression, max_ratio)
+
+
+def compressed(pieces: Iterable[Buffer], codec: Literal["lz4", "zstd"]) -> Iterator[Buffer]:
+    """Yield one frame that holds all pieces, as its bytes become known."""
+    sink = _Sink()
+    with pa.CompressedOutputStream(as_file(sink, "w"), codec) as stream:
+        for piece in pieces:
+            stream.write(piece)
+            yield from sink.take()
+    yield from sink.take()
 
 
 def as_file(source: object, mode: Literal["r", "w"]) -> pa.PythonFile:
     """Make of a reader or a sink the file that pyarrow wants."""
     return pa.PythonFile(source, mode=mode)  # type: ignore[arg-type]  # any object with its methods
+
+
+class _Sink:
+    """Where pyarrow puts what it has compressed."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: Buffer) -> None:
+        self._pieces.append(bytes(piece))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """The end of the frame is still to be read."""
+
+    def writable(self) -> bool:
+        return True
+
+    def take(self) -> list[bytes]:
+        taken, self._pieces = self._pieces, []
+        return taken
 
 
 class _Source:
@@ -104,8 +147,9 @@ class _FrameReader:
     silence, and works outside the interpreter's lock.
     """
 
-    def __init__(self, body: BodyReader, compression: Compression) -> None:
+    def __init__(self, body: BodyReader, compression: Compression, max_ratio: int) -> None:
         self._body = body
+        self._max_ratio = max_ratio
         codec = compression.ipc_codec or "zstd"
         self._source = _Source(body)
         self._stream = pa.CompressedInputStream(as_file(self._source, "r"), codec)
@@ -123,10 +167,10 @@ class _FrameReader:
             msg = f"the compressed body does not decompress: {error}"
             raise CorruptStream(msg) from error
         self._n_plain += got
-        if self._n_plain > max(FREE_PLAIN_BYTES, MAX_RATIO * self._source.n_bytes):
+        if self._n_plain > max(FREE_PLAIN_BYTES, self._max_ratio * self._source.n_bytes):
             msg = (
                 f"{self._source.n_bytes} compressed bytes became more than {self._n_plain}; "
-                f"expected at most {MAX_RATIO} times as many"
+                f"expected at most {self._max_ratio} times as many"
             )
             raise CorruptStream(msg)
         return got

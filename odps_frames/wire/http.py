@@ -35,6 +35,8 @@ class Repeat(Enum):
     """The operation may be carried out twice."""
     UNSENT = "unsent"
     """Only when the service certainly did not act: no connection, or throttled."""
+    NEVER = "never"
+    """Its body cannot be made a second time."""
 
 
 class Headers(Mapping[str, str]):

@@ -26,6 +26,8 @@ from odps_frames.wire.write_session import (
     encode_create,
     encode_get,
 )
+from odps_frames.write.blob_methods import BlobMethods
+from odps_frames.write.blobs import BlobUploads
 from odps_frames.write.block import BlockReceipt, BlockWriter
 from odps_frames.write.stream import TableWriter
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from odps_frames.model.write import WriteSpec
+    from odps_frames.model.write import StreamId, WriteSpec
     from odps_frames.transport.base import Transport
 
 __all__ = ["WriteSession"]
@@ -47,7 +49,7 @@ NORMAL_POLLS = 3
 """A commit that left the session NORMAL for so many looks did not arrive."""
 
 
-class WriteSession:
+class WriteSession(BlobMethods):
     """Rows on their way into a table.
 
     Leaving the ``with`` block commits; an exception inside it aborts, and nothing is visible.
@@ -69,6 +71,8 @@ class WriteSession:
         self._policy = policy or RetryPolicy()
         self._lock = threading.Lock()
         self._receipts: dict[str, BlockReceipt] = {}
+        self._blobs = BlobUploads(transport, spec, session_id, self._envelope)
+        self._blob_streams: tuple[StreamId, ...] = ()
         self._commit_sent = False
         self.meter = meter or Meter()
         self.spec = spec
@@ -155,6 +159,7 @@ class WriteSession:
         if self.status is not SessionStatus.NORMAL:
             msg = f"the write session {self.session_id} is {self.status}; make a new one"
             raise Conflict(msg, session_id=self.session_id)
+        self._blob_streams = self._blobs.close_streams()
         self._commit_sent = True
         try:
             self._send_commit()
@@ -228,7 +233,8 @@ class WriteSession:
             )
 
     def _send_commit(self) -> None:
-        streams = tuple(receipt.stream for receipt in self._receipts.values())
+        rows = (receipt.stream for receipt in self._receipts.values())
+        streams = (*rows, *self._blob_streams)
         request = encode_commit(
             self.spec.table,
             self.session_id,

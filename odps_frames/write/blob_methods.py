@@ -1,0 +1,78 @@
+"""What a write session does with blobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from odps_frames.model.blob import Blob, Checksum
+from odps_frames.wire.compression import Compression
+from odps_frames.write.blobs import BLOB_STREAM, BlobUploads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from odps_frames.model.blob import BlobData, StagedBlob
+    from odps_frames.model.table import Partition
+    from odps_frames.model.write import StreamId
+
+__all__ = ["BlobMethods"]
+
+
+class BlobMethods:
+    """The part of a write session that uploads blobs."""
+
+    _blobs: BlobUploads
+
+    def write_blob(  # noqa: PLR0913  what can be said of a blob
+        self,
+        data: BlobData,
+        *,
+        column: str,
+        partition: str | Mapping[str, object] | Partition | None = None,
+        distribution_key: Mapping[str, object] | bytes | None = None,
+        mime_type: str | None = None,
+        file_name: str | None = None,
+        checksum: Checksum = Checksum.NONE,
+        size: int | None = None,
+        stream: int | str | StreamId = BLOB_STREAM,
+        compression: Literal["lz4", "zstd"] | None = None,
+    ) -> StagedBlob:
+        """Upload a blob, as a stream; the parameters are the fields of ``Blob``.
+
+        The ``cell`` of the result goes into the BLOB column of a batch of this session. Without a
+        checksum the MD5 that the service answers with is compared. Data that cannot seek needs
+        ``size`` only beside a MIME type, a file name, a key or a checksum.
+
+        Raises
+        ------
+        ValueError
+            Before anything is sent, for what does not fit the table or the version of the API.
+        CorruptStream
+            When the service holds other bytes than were sent.
+        """
+        blob = Blob(
+            data,
+            column=column,
+            partition=partition,
+            distribution_key=distribution_key,
+            mime_type=mime_type,
+            file_name=file_name,
+            checksum=checksum,
+            size=size,
+        )
+        return self._blobs.write(blob, stream=stream, compression=Compression.of(compression))
+
+    def write_blobs(
+        self,
+        blobs: Iterable[Blob],
+        *,
+        stream: int | str | StreamId = BLOB_STREAM,
+        compression: Literal["lz4", "zstd"] | None = None,
+    ) -> tuple[StagedBlob, ...]:
+        """Upload blobs, many in one request; the results are in the order of the blobs.
+
+        Blobs are taken from an iterator as they are sent, so that they need not be in memory
+        together.
+        """
+        chosen = Compression.of(compression)
+        return self._blobs.write_many(blobs, stream=stream, compression=chosen)

@@ -1,0 +1,264 @@
+"""Blobs on their way into a write session: streamed, verified, and named by what came back.
+
+An upload whose answer was lost is sent again where its data can be read again. The first one may
+have arrived too: then the service holds a blob that no row names, and drops it with the session.
+A wrong reference cannot come of it, because only the answer to the last attempt gives any.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from odps_frames.errors import CorruptStream, ProtocolError
+from odps_frames.model.blob import Checksum, StagedBlob, blob_column_ids
+from odps_frames.model.table import Partition
+from odps_frames.model.write import StreamId, WriteMode
+from odps_frames.wire.blob_frame import UploadHeader, encode_frame, encode_upload_header
+from odps_frames.wire.blobs import decode_receipt, encode_write_blob, encode_write_blobs
+from odps_frames.wire.checksum import Digest
+from odps_frames.wire.compression import Compression, compressed
+from odps_frames.wire.http import Repeat
+from odps_frames.wire.write_session import (
+    decode_done,
+    decode_schema_reply,
+    decode_stream,
+    encode_close,
+    encode_get_schema,
+    encode_open,
+)
+from odps_frames.write.blob_source import BlobSource, UnreadableBlob
+from odps_frames.write.distribution import distribution_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from typing_extensions import Buffer
+
+    from odps_frames.model.blob import Blob, BlobReceipt
+    from odps_frames.model.write import WriteSpec
+    from odps_frames.model.write_schema import WriteSchema
+    from odps_frames.transport.base import Transport
+    from odps_frames.wire.envelope import Envelope
+    from odps_frames.wire.http import Request
+
+__all__ = ["BLOB_STREAM", "BlobUploads"]
+
+BLOB_STREAM = "blobs"
+"""The stream that blobs go into; the commit names it beside those of the rows."""
+GROUP_BLOBS = 256
+GROUP_BYTES = 64 << 20
+"""So many blobs, or bytes of them, travel in one request; a larger blob travels alone."""
+
+
+class BlobUploads:
+    """Uploads blobs into one write session; safe to share between threads.
+
+    Blobs go into streams of their own, which are opened at first use and closed by the commit of
+    the session, unless the caller names one (``StreamId``) that it opened itself.
+    """
+
+    def __init__(
+        self, transport: Transport, spec: WriteSpec, session_id: str, envelope: Envelope
+    ) -> None:
+        self._transport = transport
+        self._spec = spec
+        self._session_id = session_id
+        self._envelope = envelope
+        self._lock = threading.Lock()
+        self._streams: dict[str, StreamId] = {}
+        self._schema: WriteSchema | None = None
+
+    def write(
+        self,
+        blob: Blob,
+        *,
+        stream: int | str | StreamId = BLOB_STREAM,
+        compression: Compression = Compression.NONE,
+    ) -> StagedBlob:
+        """Upload a blob by itself, as the bytes that it is.
+
+        Such an upload has no room for a MIME type, a file name, a distribution key or a checksum
+        of ours; the service answers with the MD5, which is compared. A blob with any of them is
+        framed.
+        """
+        said = (blob.mime_type, blob.file_name, blob.distribution_key)
+        if blob.checksum is not Checksum.NONE or any(part is not None for part in said):
+            return self.write_many([blob], stream=stream, compression=compression)[0]
+        header = self._header(blob)
+        source = BlobSource(blob.data, blob.size)
+        digests = [Digest(Checksum.MD5)]
+
+        def body() -> Iterator[Buffer]:
+            digests.append(Digest(Checksum.MD5))
+            for piece in source.pieces():
+                digests[-1].update(piece)
+                yield piece
+
+        request = encode_write_blob(
+            self._spec.table,
+            self._stream(stream),
+            _body(body, compression),
+            column_index=header.column_index,
+            partition_values=header.partition_values,
+            compression=compression,
+            envelope=self._envelope,
+            repeat=Repeat.ALWAYS if source.repeatable else Repeat.NEVER,
+        )
+        receipt = self._send(request, 1)
+        _compare(receipt, digests[-1])
+        return self._staged(blob, receipt.refs[0], digests[-1].n_bytes)
+
+    def write_many(
+        self,
+        blobs: Iterable[Blob],
+        *,
+        stream: int | str | StreamId = BLOB_STREAM,
+        compression: Compression = Compression.NONE,
+    ) -> tuple[StagedBlob, ...]:
+        """Upload blobs in as few requests as is reasonable; the references are in their order."""
+        staged: list[StagedBlob] = []
+        for group in _groups(blobs):
+            staged += self._write_group(group, stream, compression)
+        return tuple(staged)
+
+    def close_streams(self) -> tuple[StreamId, ...]:
+        """Close the streams of the blobs and return them, for the commit to name."""
+        with self._lock:
+            streams = tuple(self._streams.values())
+        for stream in streams:
+            request = encode_close(
+                self._spec.table, stream, mode=self._spec.mode, envelope=self._envelope
+            )
+            decode_done(self._transport.send(request))
+        return streams
+
+    def _write_group(
+        self,
+        group: Sequence[tuple[Blob, BlobSource, int]],
+        stream: int | str | StreamId,
+        compression: Compression,
+    ) -> Iterator[StagedBlob]:
+        version = self._envelope.api_version
+        headers = [encode_upload_header(self._header(blob), version) for blob, _, _ in group]
+
+        def body() -> Iterator[Buffer]:
+            for header, (blob, source, size) in zip(headers, group, strict=True):
+                yield from encode_frame(header, source.pieces(), size, blob.checksum)
+
+        repeatable = all(source.repeatable for _, source, _ in group)
+        request = encode_write_blobs(
+            self._spec.table,
+            self._stream(stream),
+            _body(body, compression),
+            compression=compression,
+            envelope=self._envelope,
+            repeat=Repeat.ALWAYS if repeatable else Repeat.NEVER,
+        )
+        receipt = self._send(request, len(group))
+        for ref, (blob, _, size) in zip(receipt.refs, group, strict=True):
+            yield self._staged(blob, ref, size)
+
+    def _send(self, request: Request, n_blobs: int) -> BlobReceipt:
+        try:
+            return decode_receipt(self._transport.send(request), n_blobs).value
+        except UnreadableBlob as failure:
+            raise failure.__cause__ or failure from None
+
+    def _staged(self, blob: Blob, ref: bytes, size: int) -> StagedBlob:
+        if not ref:
+            raise ProtocolError("the service answered with an empty reference to a blob")
+        return StagedBlob(cell=ref, session_id=self._session_id, column=blob.column, size=size)
+
+    def _header(self, blob: Blob) -> UploadHeader:
+        schema = self._write_schema()
+        partition = blob.partition if blob.partition is not None else self._spec.partition
+        items = Partition.of(partition) if partition else None
+        if items is not None and not items.speakable:
+            raise ValueError(
+                f"partition={str(items)!r} has a value with ',', '/', '=', quotes or blanks at "
+                "its ends, which the protocol cannot say of a blob"
+            )
+        header = UploadHeader(
+            column_index=_column_id(schema, blob.column),
+            partition_values=tuple(f"{n}={v}" for n, v in items.items) if items else (),
+            distribution_key=distribution_key(blob.distribution_key, schema),
+            mime_type=blob.mime_type,
+            file_name=blob.file_name,
+        )
+        encode_upload_header(header, self._envelope.api_version)  # refuses before anything is sent
+        return header
+
+    def _stream(self, stream: int | str | StreamId) -> StreamId:
+        """Return the stream, open; those that are named by text are opened here, once."""
+        if isinstance(stream, StreamId):
+            return stream
+        if self._spec.mode is not WriteMode.BATCH:
+            raise ValueError(
+                f"blobs for a session of mode {self._spec.mode.value}; give stream=, the StreamId "
+                "of one that is open"
+            )
+        name = str(stream)
+        with self._lock:
+            if name not in self._streams:
+                wanted = StreamId(self._session_id, name)
+                request = encode_open(
+                    self._spec.table, wanted, mode=self._spec.mode, envelope=self._envelope
+                )
+                reply = decode_stream(self._transport.send(request))
+                self._envelope = self._envelope.routed(reply.route_token)
+                self._streams[name] = wanted
+            return self._streams[name]
+
+    def _write_schema(self) -> WriteSchema:
+        with self._lock:
+            if self._schema is None:
+                request = encode_get_schema(self._spec.table, self._session_id, self._envelope)
+                self._schema = decode_schema_reply(self._transport.send(request)).value
+            return self._schema
+
+
+def _groups(blobs: Iterable[Blob]) -> Iterator[list[tuple[Blob, BlobSource, int]]]:
+    """Cut a row of blobs; no more of them than one request takes are held at once."""
+    group: list[tuple[Blob, BlobSource, int]] = []
+    n_bytes = 0
+    for blob in blobs:
+        source = BlobSource(blob.data, blob.size)
+        if source.size is None:
+            raise ValueError(
+                f"the data of the blob for {blob.column!r} cannot seek, and a frame says its "
+                "length before its data; give size="
+            )
+        if group and (len(group) == GROUP_BLOBS or n_bytes + source.size > GROUP_BYTES):
+            yield group
+            group, n_bytes = [], 0
+        group.append((blob, source, source.size))
+        n_bytes += source.size
+    if group:
+        yield group
+
+
+def _body(
+    plain: Callable[[], Iterator[Buffer]], compression: Compression
+) -> Callable[[], Iterator[Buffer]]:
+    codec = compression.ipc_codec
+    return plain if codec is None else lambda: compressed(plain(), codec)
+
+
+def _column_id(schema: WriteSchema, path: str) -> int:
+    ids = blob_column_ids(schema)
+    for known, number in ids.items():
+        if known.lower() == path.lower():
+            return number
+    places = ", ".join(ids) or "no blobs"
+    raise ValueError(f"column={path!r} is no blob of the table; it has {places}")
+
+
+def _compare(receipt: BlobReceipt, digest: Digest) -> None:
+    """Compare what the service says of a blob with what was sent."""
+    if receipt.n_bytes is not None and receipt.n_bytes != digest.n_bytes:
+        msg = f"the service holds {receipt.n_bytes} bytes of a blob of {digest.n_bytes}"
+        raise CorruptStream(msg)
+    if receipt.md5 is not None and receipt.md5.lower() != digest.md5:
+        msg = f"the service holds a blob of MD5 {receipt.md5}; the one sent has {digest.md5}"
+        raise CorruptStream(msg)
