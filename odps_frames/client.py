@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from odps_frames.connection import Connection
 from odps_frames.current import Current
+from odps_frames.errors import Conflict, NotFound
 from odps_frames.model.schema import Column, TableSchema
+from odps_frames.model.table import TableRef
 from odps_frames.model.types import parse_type
 from odps_frames.table import Table
 from odps_frames.wire import ddl
+from odps_frames.wire.catalog import decode_done, encode_create_schema, encode_drop_schema
+from odps_frames.wire.http import Repeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from odps_frames.model.table import TableRef
     from odps_frames.model.types import DataType
 
 __all__ = ["CURRENT", "Client"]
@@ -32,12 +35,64 @@ class Client(Connection):
     """
 
     def table(self, name: str | TableRef) -> Table:
-        """Return a table; nothing is asked before it is needed."""
+        """Return a table; nothing is asked before it is needed, but what ``a.b`` means."""
         return Table(self, self.ref(name))
 
-    def tables(self, prefix: str | None = None) -> list[str]:
-        """List the names of the tables of the default project and schema."""
-        return [entry.name for entry in self.list_tables(prefix)]
+    def tables(self, prefix: str | None = None, *, schema: str | None = None) -> list[str]:
+        """List the names of the tables of the default schema, or of another one."""
+        return [entry.name for entry in self.list_tables(prefix, schema)]
+
+    def schemas(self) -> list[str]:
+        """List the names of the schemas of the default project."""
+        return [entry.name for entry in self.list_schemas()]
+
+    def create_schema(self, name: str, *, if_not_exists: bool = False) -> None:
+        """Create a schema: ``name`` in the default project, or ``project.name``.
+
+        Raises
+        ------
+        Conflict
+            When there is one of that name.
+        """
+        project, schema = self._schema_of(name)
+        repeat = Repeat.ALWAYS if if_not_exists else Repeat.UNSENT
+        try:
+            decode_done(self.transport.send(encode_create_schema(project, schema, repeat=repeat)))
+        except Conflict:
+            if not if_not_exists:
+                raise
+        finally:
+            self.naming.forget(schema)
+
+    def drop_schema(self, name: str, *, if_exists: bool = False) -> None:
+        """Drop a schema, which must have no tables.
+
+        Raises
+        ------
+        Conflict
+            When it has some.
+        NotFound
+            When there is no such schema.
+        """
+        project, schema = self._schema_of(name)
+        repeat = Repeat.ALWAYS if if_exists else Repeat.UNSENT
+        try:
+            decode_done(self.transport.send(encode_drop_schema(project, schema, repeat=repeat)))
+        except NotFound:
+            if not if_exists:
+                raise
+        finally:
+            self.naming.forget(schema)
+
+    def _schema_of(self, name: str) -> tuple[str, str]:
+        """Read the name of a schema: its project, and its own."""
+        *owner, schema = name.split(".")
+        if len(owner) > 1 or not schema:
+            msg = f"not the name of a schema: {name!r}; expected 'schema' or 'project.schema'"
+            raise ValueError(msg)
+        project = owner[0] if owner else self.project
+        TableRef(project, schema)  # names of schemas and tables are alike
+        return project, schema
 
     def create_table(
         self,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from odps_frames.errors import ConfigError, NotFound, ProtocolError
 from odps_frames.model.read import BatchOptions, ReadSpec
-from odps_frames.model.table import Partition, TableRef
 from odps_frames.model.write import WriteSpec
+from odps_frames.naming import Naming
+from odps_frames.read.blobs import read_blobs
 from odps_frames.read.session import ReadSession
 from odps_frames.read.stream import StreamPlan, decode_batches
 from odps_frames.statement import run_statement
@@ -15,25 +16,32 @@ from odps_frames.transport.retry import Meter, RetryPolicy
 from odps_frames.transport.stack import transport_of
 from odps_frames.wire.catalog import (
     decode_partitions,
+    decode_schemas,
     decode_table,
     decode_tables,
     encode_get_table,
     encode_list_partitions,
+    encode_list_schemas,
     encode_list_tables,
 )
+from odps_frames.wire.compression import Compression
 from odps_frames.wire.envelope import Envelope
 from odps_frames.wire.instance import Statement
 from odps_frames.wire.read_session import encode_preview
 from odps_frames.write.session import WriteSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import pyarrow as pa
+    from typing_extensions import Buffer
 
     from odps_frames.config import Config
-    from odps_frames.model.catalog import Page, PartitionInfo, TableEntry, TableInfo
+    from odps_frames.model.blob import BlobRef
+    from odps_frames.model.catalog import Page, PartitionInfo, SchemaEntry, TableEntry, TableInfo
     from odps_frames.model.schema import Column
+    from odps_frames.model.table import Partition, TableRef
+    from odps_frames.read.blobs import BlobFile
     from odps_frames.transport.base import Transport
 
 __all__ = ["Connection"]
@@ -64,6 +72,7 @@ class Connection:
         self.config = config
         self.policy = policy or RetryPolicy(max_attempts=config.max_attempts)
         self.transport = transport_of(config, carrier=transport, policy=self.policy)
+        self.naming = Naming(self.transport, config.project, config.schema)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -77,10 +86,14 @@ class Connection:
         return Envelope(api_version=self.config.api_version)
 
     def ref(self, name: str | TableRef) -> TableRef:
-        """Read the name of a table, with the defaults of the config."""
-        if isinstance(name, TableRef):
-            return name
-        return TableRef.parse(name, project=self.config.project, schema=self.config.schema)
+        """Read the name of a table; the service is asked what ``a.b`` means, once for each ``a``.
+
+        Raises
+        ------
+        ConfigError
+            When ``a`` is the name of a project and of a schema.
+        """
+        return self.naming.ref(name)
 
     def describe(self, table: str | TableRef) -> TableInfo:
         """Ask for a table.
@@ -101,14 +114,24 @@ class Connection:
             return False
         return True
 
-    def list_tables(self, prefix: str | None = None) -> Iterator[TableEntry]:
-        """Yield the tables of the default project and schema, page by page."""
+    def list_tables(
+        self, prefix: str | None = None, schema: str | None = None
+    ) -> Iterator[TableEntry]:
+        """Yield the tables of a schema of the default project, page by page."""
+        schema = schema or self.config.schema
 
         def page(marker: str | None) -> Page[TableEntry]:
-            request = encode_list_tables(
-                self.project, prefix=prefix, schema=self.config.schema, marker=marker
-            )
+            request = encode_list_tables(self.project, prefix=prefix, schema=schema, marker=marker)
             return decode_tables(self.transport.send(request)).value
+
+        return _items(page)
+
+    def list_schemas(self) -> Iterator[SchemaEntry]:
+        """Yield the schemas of the default project, page by page."""
+
+        def page(marker: str | None) -> Page[SchemaEntry]:
+            request = encode_list_schemas(self.project, marker=marker)
+            return decode_schemas(self.transport.send(request)).value
 
         return _items(page)
 
@@ -140,6 +163,9 @@ class Connection:
                 "odps.namespace.schema": "true",
                 "odps.default.schema": schema,
             }
+        elif table is not None:
+            # Two parts are project and table, whatever the service would take them for.
+            settings["odps.namespace.schema"] = "false"
         statement = Statement(sql=sql, hints=settings, name=task)
         run_statement(self.transport, self.project, statement, policy=self.policy)
 
@@ -182,6 +208,33 @@ class Connection:
         wanted = WriteSpec(table=self.ref(table), quota=self.config.quota, **spec)
         return WriteSession.create(
             transport, wanted, self.envelope(), policy=self.policy, meter=meter
+        )
+
+    def read_blobs(
+        self,
+        refs: Iterable[BlobRef | str | Buffer],
+        *,
+        compression: Literal["lz4", "zstd"] | None = None,
+        meter: Meter | None = None,
+    ) -> Iterator[BlobFile]:
+        """Read blobs by what a BLOB column holds, in order, each as a file that streams.
+
+        Every block is verified, and what breaks off is resumed. A file can be read until the next
+        one is asked for: ``read``, ``readinto``, ``chunks``, or all of it as ``bytes``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            At once, for what is no reference out of a BLOB column.
+        """
+        transport = self.transport if meter is None else self.transport.metered(meter)
+        return read_blobs(
+            transport,
+            refs,
+            self.envelope(),
+            compression=Compression.of(compression),
+            policy=self.policy,
+            meter=meter,
         )
 
     def preview_batches(

@@ -78,7 +78,11 @@ class LocalClient(Client):
 
 
 def local(
-    path: str | os.PathLike[str] | None = None, *, project: str = "demo", fresh: bool = False
+    path: str | os.PathLike[str] | None = None,
+    *,
+    project: str = "demo",
+    schema: str | None = None,
+    fresh: bool = False,
 ) -> LocalClient:
     """Start a MaxCompute in this process and connect to it: no account, no network.
 
@@ -90,6 +94,8 @@ def local(
         Folder that keeps the tables; by default one that goes away with the service.
     project : str
         The project that tables are in.
+    schema : str, optional
+        The schema of tables that are named without one; made where it is missing.
     fresh : bool
         Delete what an earlier service left in the folder.
 
@@ -123,6 +129,7 @@ def local(
     config = Config(
         endpoint=server.endpoint,
         project=project,
+        schema=schema,
         access_id=access_id,
         secret_access_key=secret,
         # The keys open nothing but this service, so that worker processes may have them.
@@ -130,6 +137,12 @@ def local(
         pickle_credentials=True,
     )
     client = LocalClient(config, server=server, service=service, folder=temporary)
+    try:
+        if schema is not None:
+            client.create_schema(schema, if_not_exists=True)
+    except BaseException:
+        client.close()
+        raise
     CURRENT.set_default(client)
     return client
 
