@@ -20,6 +20,8 @@ from odps_frames.emulator.refusals import unauthorized
 from odps_frames.emulator.rest import RestSite
 from odps_frames.emulator.storage import StorageSite, action_of
 from odps_frames.emulator.store import Store
+from odps_frames.emulator.tunnel.calls import WriteBlock, decode_tunnel, is_tunnel
+from odps_frames.emulator.tunnel.site import TunnelSite
 from odps_frames.emulator.write_sessions import WriteSessions
 from odps_frames.errors import ServiceError, ServiceUnavailable
 from odps_frames.model.table import TableRef
@@ -121,8 +123,10 @@ class Emulator:
             finish_at_once=finish_at_once,
             namespaces=namespaces,
         )
+        reads = ReadSessions(self._store, struct_timestamps=struct_timestamps)
+        self._tunnel = TunnelSite(self._store, reads)
         self._storage = StorageSite(
-            reads=ReadSessions(self._store, struct_timestamps=struct_timestamps),
+            reads=reads,
             writes=WriteSessions(self._store),
             content_length_answers=content_length_answers,
         )
@@ -219,7 +223,17 @@ class Emulator:
         exchange.operation, exchange.target = type(call).__name__, request.path
         return lambda *, end_mark: self._rest.answer(call, request, exchange.request_id)  # noqa: ARG005  there is no stream
 
+    def _tunnel_call(self, request: Request, exchange: _Exchange) -> CarryOut:
+        exchange.target = request.path
+        call = decode_tunnel(request)
+        exchange.operation = type(call).__name__
+        if not isinstance(call, WriteBlock):
+            exchange.body.document()
+        return lambda *, end_mark: self._tunnel.answer(call, exchange.body, exchange.request_id)  # noqa: ARG005  its streams have none
+
     def _action(self, request: Request, exchange: _Exchange) -> CarryOut:
+        if is_tunnel(request):
+            return self._tunnel_call(request, exchange)
         exchange.target = request.parameter(names.TARGET) or request.path
         action = action_of(request)
         exchange.operation = action.value

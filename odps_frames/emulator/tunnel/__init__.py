@@ -1,0 +1,1 @@
+"""The protocol before the Storage API, "the tunnel": sessions, records, Arrow in frames."""

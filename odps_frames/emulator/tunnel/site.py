@@ -1,0 +1,121 @@
+"""Answers the calls of the tunnel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odps_frames.emulator.bodies import OutgoingBody
+from odps_frames.emulator.refusals import unsupported
+from odps_frames.emulator.tunnel.arrow_frames import encode_frames
+from odps_frames.emulator.tunnel.calls import (
+    CommitUpload,
+    GetDownload,
+    GetUpload,
+    OpenDownload,
+    OpenUpload,
+    PreviewRows,
+    ReadRows,
+    WriteBlock,
+)
+from odps_frames.emulator.tunnel.documents import encode_download, encode_upload
+from odps_frames.emulator.tunnel.downloads import TableDownloads
+from odps_frames.emulator.tunnel.encodings import chosen_encoding, encoded
+from odps_frames.emulator.tunnel.record_writer import encode_records
+from odps_frames.emulator.tunnel.uploads import Uploads
+from odps_frames.model.table import TableRef
+from odps_frames.wire import names
+from odps_frames.wire.arrow_stream import encode_stream
+from odps_frames.wire.http import Headers, Response
+from odps_frames.wire.read_session import PreviewCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from typing_extensions import Buffer
+
+    from odps_frames.emulator.bodies import IncomingBody
+    from odps_frames.emulator.read_sessions import ReadSessions
+    from odps_frames.emulator.store import Store
+    from odps_frames.emulator.tunnel.calls import Source, TunnelCall
+    from odps_frames.emulator.tunnel.downloads import Download, Downloads
+    from odps_frames.emulator.tunnel.uploads import Upload
+
+__all__ = ["TunnelSite"]
+
+
+class TunnelSite:
+    """Answers the calls of the protocol before the Storage API."""
+
+    def __init__(self, store: Store, reads: ReadSessions) -> None:
+        self._uploads = Uploads(store)
+        self._tables = TableDownloads(store)
+        self._reads = reads
+
+    def answer(self, call: TunnelCall, body: IncomingBody, request_id: str) -> Response:
+        """Answer a call; ``body`` is read where rows come in.
+
+        Raises
+        ------
+        ServiceError
+            When the service refuses.
+        """
+        match call:
+            case OpenUpload():
+                return _upload(self._uploads.open(call), request_id)
+            case GetUpload():
+                return _upload(self._uploads.get(call), request_id)
+            case CommitUpload():
+                return _upload(self._uploads.commit(call), request_id)
+            case WriteBlock():
+                self._uploads.write(call, body)
+                return Response.of(b"", headers={names.REQUEST_ID: request_id})
+            case OpenDownload():
+                return _download(self._downloads(call.source).open(call), request_id)
+            case GetDownload():
+                return _download(self._downloads(call.source).get(call), request_id)
+            case ReadRows():
+                return self._read(call, request_id)
+            case PreviewRows():
+                return self._preview(call, request_id)
+
+    def _downloads(self, source: Source) -> Downloads:
+        if isinstance(source, TableRef):
+            return self._tables
+        raise unsupported("the result of an instance in the tunnel")
+
+    def _read(self, call: ReadRows, request_id: str) -> Response:
+        encoding = chosen_encoding(call.encoding)
+        rows = self._downloads(call.source).read(call)
+        pieces: Iterable[Buffer] = (
+            encode_frames(rows.batches) if call.arrow else encode_records(rows.types, rows.batches)
+        )
+        fields = {names.REQUEST_ID: request_id, "Content-Type": names.OCTETS}
+        if encoding is not None:
+            fields["Content-Encoding"] = encoding
+        return Response(200, Headers(fields), OutgoingBody(encoded(pieces, encoding)))
+
+    def _preview(self, call: PreviewRows, request_id: str) -> Response:
+        rows = self._reads.preview(
+            PreviewCall(
+                table=call.table,
+                limit=call.limit,
+                partition=call.partition,
+                columns=call.columns,
+            )
+        )
+        fields = {names.REQUEST_ID: request_id, "Content-Type": names.OCTETS}
+        return Response(
+            200, Headers(fields), OutgoingBody(encode_stream(rows.schema, rows.batches))
+        )
+
+
+def _upload(upload: Upload, request_id: str) -> Response:
+    return encode_upload(
+        upload.id, upload.status, upload.blocks, upload.schema, request_id=request_id
+    )
+
+
+def _download(download: Download, request_id: str) -> Response:
+    return encode_download(
+        download.id, download.status, download.n_rows, download.schema, request_id=request_id
+    )
