@@ -10,11 +10,12 @@ from odps_frames.convert.misfit import blame
 from odps_frames.convert.untyped import pc
 from odps_frames.emulator.columns import Keeper, WrongType, is_text, time_paths
 from odps_frames.emulator.file_writer import FileWriter
-from odps_frames.emulator.refusals import invalid
+from odps_frames.emulator.refusals import invalid, malformed
 from odps_frames.emulator.specs import canonical
-from odps_frames.errors import CastError
+from odps_frames.errors import CastError, CorruptStream, IncompleteRead
 from odps_frames.model.table import Partition
 from odps_frames.model.types import Kind, PrimitiveType
+from odps_frames.wire.arrow_stream import ArrowStreamReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from odps_frames.emulator.files import Files, Kept
     from odps_frames.emulator.specs import Selector, Values
     from odps_frames.model.schema import Column
+    from odps_frames.wire.http import BodyReader
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "take_in"]
+
+MAX_BATCH_ROWS = 1 << 28
 
 _STEP_ROWS = 65_536
 """So many rows are converted at once."""
@@ -44,16 +48,29 @@ class Intake:
         Where the rows belong.
     static : Selector
         The partition; columns that it leaves open are read out of the rows.
+    optional : frozenset of str
+        Columns, in lower case, that are NULL where the rows lack them.
+    named_in_rows : bool
+        The rows carry all partition columns, and those of ``static`` say the same there.
     """
 
-    def __init__(self, files: Files, table: Table, static: Selector) -> None:
+    def __init__(
+        self,
+        files: Files,
+        table: Table,
+        static: Selector,
+        *,
+        optional: frozenset[str] = frozenset(),
+        named_in_rows: bool = False,
+    ) -> None:
         self._files = files
         self._table = table
         self._static = static
+        self._optional = optional
         self._dynamic = [
             column
             for column, value in zip(table.partition_columns, static, strict=True)
-            if value is None
+            if value is None or named_in_rows
         ]
         self._times = {
             stored.field: stored.column.type
@@ -64,6 +81,11 @@ class Intake:
         self._writers: dict[Values, FileWriter] = {}
         self.n_rows = 0
 
+    @property
+    def data_columns(self) -> list[Column]:
+        """The columns of the table that every row has."""
+        return [stored.column for stored in self._table.columns]
+
     def check(self, schema: pa.Schema) -> None:
         """Compare the columns that come with those of the table, whatever their order.
 
@@ -72,11 +94,15 @@ class Intake:
         ServiceError
             With every column that is missing or too many.
         """
-        wanted = [stored.column for stored in self._table.columns] + self._dynamic
+        wanted = [*self.data_columns, *self._dynamic]
         came = [name.lower() for name in schema.names]
         names = [column.name.lower() for column in wanted]
         faults = [
-            *(f"column {name!r} is missing" for name in names if name not in came),
+            *(
+                f"column {name!r} is missing"
+                for name in names
+                if name not in came and name not in self._optional
+            ),
             *(f"column {name!r} is not expected" for name in came if name not in names),
             *(f"column {name!r} comes twice" for name in set(came) if came.count(name) > 1),
         ]
@@ -120,10 +146,11 @@ class Intake:
             writer.abandon()
 
     def _keep(self, batch: pa.RecordBatch, places: dict[str, int]) -> Kept:
-        arrays = [
-            self._keep_column(batch.column(places[stored.column.name.lower()]), stored)
-            for stored in self._table.columns
-        ]
+        arrays = []
+        for stored in self._table.columns:
+            place = places.get(stored.column.name.lower())
+            array = pa.nulls(batch.num_rows) if place is None else batch.column(place)
+            arrays.append(self._keep_column(array, stored))
         return pa.RecordBatch.from_arrays(
             arrays, names=[stored.field for stored in self._table.columns]
         )
@@ -171,6 +198,16 @@ class Intake:
         return text
 
     def _filled(self, dynamic: Sequence[str]) -> Values:
+        if len(dynamic) == len(self._static):
+            for said, wanted, column in zip(
+                dynamic, self._static, self._table.partition_columns, strict=True
+            ):
+                if wanted is not None and said != wanted:
+                    raise invalid(
+                        f"partition column {column.name!r}: the rows say {said!r}, and the "
+                        f"session was opened for {wanted!r}"
+                    )
+            return tuple(dynamic)
         values = iter(dynamic)
         return tuple(next(values) if value is None else value for value in self._static)
 
@@ -190,6 +227,23 @@ class Intake:
         opened = [writer for writer in self._writers.values() if writer.is_open]
         for writer in opened[: max(0, len(opened) - _OPEN_FILES)]:
             writer.finish()
+
+
+def take_in(intake: Intake, body: BodyReader) -> None:
+    """Take all rows of a body.
+
+    Raises
+    ------
+    ServiceError
+        When it is no Arrow stream, or not all of one, or its rows do not fit the table.
+    """
+    reader = ArrowStreamReader(body, max_batch_rows=MAX_BATCH_ROWS)
+    try:
+        intake.check(reader.schema)
+        for batch in reader:
+            intake.take(batch)
+    except (IncompleteRead, CorruptStream) as error:
+        raise malformed(f"the rows cannot be read: {error}") from error
 
 
 def by_partition(batch: Kept, keys: Sequence[AnyArray]) -> Iterator[tuple[Sequence[str], Kept]]:

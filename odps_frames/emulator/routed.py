@@ -16,3 +16,5 @@ class Routed(Generic[T]):
 
     value: T
     token: str
+    warning: str | None = None
+    """What the caller ought to know."""

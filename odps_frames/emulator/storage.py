@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.bodies import OutgoingBody
 from odps_frames.emulator.refusals import invalid, unsupported
 from odps_frames.emulator.row_stream import stream_pieces
-from odps_frames.wire import names, read_session, write_session
+from odps_frames.model.write import WriteMode
+from odps_frames.wire import block_protocol, names, read_session, write_session
 from odps_frames.wire.compression import Compression
 from odps_frames.wire.http import Headers, Response
 from odps_frames.wire.names import Action
@@ -16,7 +17,9 @@ from odps_frames.wire.names import Action
 if TYPE_CHECKING:
     from odps_frames.emulator.bodies import IncomingBody
     from odps_frames.emulator.read_sessions import ReadSessions
+    from odps_frames.emulator.routed import Routed
     from odps_frames.emulator.write_sessions import WriteSessions
+    from odps_frames.model.write import WriteReceipt
     from odps_frames.wire.http import Request
 
 __all__ = ["StorageSite", "action_of"]
@@ -80,7 +83,7 @@ class StorageSite:
             case Action.READ | Action.PREVIEW:
                 return self._rows(action, request, request_id, end_mark=end_mark)
             case Action.WRITE:
-                receipt = self.writes.write(write_session.decode_write(request), body)
+                receipt = self._take(request, body)
                 return write_session.encode_receipt(
                     receipt.value, request_id=request_id, route_token=receipt.token
                 )
@@ -106,6 +109,11 @@ class StorageSite:
             opened.value, request_id=request_id, route_token=opened.token
         )
 
+    def _take(self, request: Request, body: IncomingBody) -> Routed[WriteReceipt]:
+        if write_session.mode_of(request) is WriteMode.BATCH_COMPATIBLE:
+            return self.writes.blocks.write(block_protocol.decode_block_write(request), body)
+        return self.writes.streams.write(write_session.decode_write(request), body)
+
     def _write_session(self, action: Action, request: Request, request_id: str) -> Response:
         if action is Action.ABORT_WRITE_SESSION:
             done = self.writes.abort(write_session.decode_session_call(request))
@@ -116,23 +124,30 @@ class StorageSite:
                 schema.value, request_id=request_id, route_token=schema.token
             )
         if action is Action.CREATE_WRITE_SESSION:
-            info = self.writes.create(write_session.decode_create(request))
+            blocks = block_protocol.asks_for_blocks(request)
+            decode = block_protocol.decode_block_create if blocks else write_session.decode_create
+            info = self.writes.create(decode(request))
         elif action is Action.COMMIT_WRITE_SESSION:
-            info = self.writes.commit(write_session.decode_commit(request))
+            blocks = write_session.mode_of(request) is WriteMode.BATCH_COMPATIBLE
+            info = self.writes.commit(
+                block_protocol.decode_block_commit(request)
+                if blocks
+                else write_session.decode_commit(request)
+            )
         else:
             info = self.writes.get(write_session.decode_session_call(request))
         return write_session.encode_session(
-            info.value, request_id=request_id, route_token=info.token
+            info.value, request_id=request_id, route_token=info.token, warning=info.warning
         )
 
     def _write_stream(self, action: Action, request: Request, request_id: str) -> Response:
         if action is Action.CLOSE_WRITE_STREAM:
-            done = self.writes.close(write_session.decode_close(request))
+            done = self.writes.streams.close(write_session.decode_close(request))
             return write_session.encode_done(request_id=request_id, route_token=done.token)
         if action is Action.CREATE_WRITE_STREAM:
             stream = self.writes.open(write_session.decode_open(request))
         else:
-            stream = self.writes.get_stream(write_session.decode_get_stream(request))
+            stream = self.writes.streams.get(write_session.decode_get_stream(request))
         return write_session.encode_stream(
             stream.value, request_id=request_id, route_token=stream.token
         )

@@ -11,12 +11,20 @@ from odps_frames.wire import documents, names
 from odps_frames.wire.envelope import decode_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from odps_frames.model.table import InstanceRef
     from odps_frames.wire.http import Request
 
-__all__ = ["document_of", "query_of", "refusing", "session_of", "table_of", "target_of"]
+__all__ = [
+    "document_of",
+    "known_only",
+    "query_of",
+    "refusing",
+    "session_of",
+    "table_of",
+    "target_of",
+]
 
 T = TypeVar("T")
 
@@ -34,6 +42,15 @@ def refusing(decode: Callable[[Request], T]) -> Callable[[Request], T]:
             raise ServiceError(msg, status=400, code="InvalidArgument") from error
 
     return checked
+
+
+def known_only(document: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Refuse a member that is none of these: an option that is passed over would be a lie."""
+    known = set(names)
+    for name in document:
+        if name not in known:
+            msg = f"{name!r} is not known; expected members of {sorted(known)}"
+            raise ValueError(msg)
 
 
 def query_of(request: Request) -> dict[str, str]:

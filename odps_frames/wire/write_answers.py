@@ -8,7 +8,12 @@ from odps_frames.model.lifecycle import SessionStatus, StreamState
 from odps_frames.model.write import StreamId, WriteReceipt, WriteSessionInfo, WriteStreamInfo
 from odps_frames.wire import documents, names
 from odps_frames.wire.reply import decode_reply, encode_reply
-from odps_frames.wire.schema import decode_write_schema, encode_write_schema
+from odps_frames.wire.schema import (
+    decode_data_schema,
+    decode_write_schema,
+    encode_data_schema,
+    encode_write_schema,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +44,7 @@ def encode_session(
     warning: str | None = None,
 ) -> Response:
     """Answer with a write session."""
-    document = {
+    document: dict[str, object] = {
         "SessionId": info.session_id or None,
         "SessionStatus": None if info.status is SessionStatus.UNKNOWN else info.status.value,
         "Streams": [
@@ -52,7 +57,11 @@ def encode_session(
         ],
         "MinUncommittedStagingId": info.min_uncommitted_staging_id,
         "Message": info.message or None,
+        "EnhanceWriteCheck": info.enhance_write_check,
     }
+    if info.schema is not None:
+        document["DataSchema"] = encode_data_schema(info.schema)
+        document["MaxBlockNumber"] = info.max_blocks or 0
     return encode_reply(document, request_id=request_id, route_token=route_token, warning=warning)
 
 
@@ -70,9 +79,22 @@ def decode_session(response: Response, session_id: str | None = None) -> Reply[W
             streams=tuple(_decode_streams(document.get("Streams"), found or "")),
             min_uncommitted_staging_id=documents.text(document, "MinUncommittedStagingId"),
             message=documents.text(document, "Message") or "",
+            **_decode_block_facts(document),
         )
 
     return decode_reply(response, decode)
+
+
+def _decode_block_facts(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what only sessions of the block protocol say (§9); 0 blocks is no bound."""
+    schema = documents.section(document, "DataSchema")
+    if not schema:
+        return {}
+    return {
+        "schema": decode_data_schema(schema),
+        "max_blocks": documents.number(document, "MaxBlockNumber") or None,
+        "enhance_write_check": documents.flag(document, "EnhanceWriteCheck"),
+    }
 
 
 def _decode_streams(streams: object, session_id: str) -> Iterator[tuple[StreamId, StreamState]]:
@@ -119,6 +141,7 @@ def encode_stream(
         "LatestSchemaVersion": _encode_version(info.latest_schema_version),
         "RowOffset": info.row_offset,
         "AccessToken": info.access_token,
+        "QuotaToken": info.quota_token,
     }
     return encode_reply(document, request_id=request_id, route_token=route_token, warning=warning)
 
@@ -150,6 +173,7 @@ def _decode_stream(document: dict[str, Any]) -> WriteStreamInfo:
         latest_schema_version=documents.text(document, "LatestSchemaVersion"),
         row_offset=documents.number(document, "RowOffset"),
         access_token=documents.text(document, "AccessToken"),
+        quota_token=documents.text(document, "QuotaToken"),
     )
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from odps_frames.model.read import DataFormat
 from odps_frames.model.write import StreamId, WriteMode, WriteSpec
 from odps_frames.wire import documents, names
-from odps_frames.wire.arguments import document_of, query_of, refusing, session_of, table_of
+from odps_frames.wire.arguments import (
+    document_of,
+    known_only,
+    query_of,
+    refusing,
+    session_of,
+    table_of,
+)
 from odps_frames.wire.envelope import Envelope, encode_target
 from odps_frames.wire.http import Repeat
-from odps_frames.wire.read_options import encode_data_format
+from odps_frames.wire.read_options import decode_data_format, encode_data_format
 from odps_frames.wire.write_answers import (
     decode_done,
     decode_receipt,
@@ -28,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from odps_frames.model.read import DataFormat
     from odps_frames.model.table import TableRef
     from odps_frames.wire.http import Body, Request
 
@@ -63,6 +70,7 @@ __all__ = [
     "encode_session",
     "encode_stream",
     "encode_write",
+    "mode_of",
 ]
 
 _PLAIN = Envelope()
@@ -70,6 +78,7 @@ _OVERWRITE = "overwrite"
 _QUOTA = "quota_name"
 _EVOLUTION = "enable_schema_evolution"
 _EXACTLY_ONCE = "ExactlyOnceMode"
+_OF_STREAMS = (names.SESSION_ID, names.STREAM_ID, names.STREAM_VERSION, _EXACTLY_ONCE, "TableId")
 
 
 def _mode_pairs(mode: WriteMode, envelope: Envelope) -> list[tuple[str, str]]:
@@ -77,7 +86,9 @@ def _mode_pairs(mode: WriteMode, envelope: Envelope) -> list[tuple[str, str]]:
     return [] if envelope.api_version == "2" else [(names.WRITE_MODE, mode.value)]
 
 
-def _mode_of(request: Request) -> WriteMode:
+@refusing
+def mode_of(request: Request) -> WriteMode:
+    """Read the write mode of a request; one that says none means Batch."""
     return WriteMode(documents.text(query_of(request), names.WRITE_MODE) or WriteMode.BATCH)
 
 
@@ -106,6 +117,11 @@ def encode_create(
 def decode_create(request: Request) -> WriteSpec:
     """Read where rows are to go."""
     document = document_of(request)
+    known_only(document, ("PartialPartitionSpec", "Flags", "RequiredDataFormat"))
+    form = decode_data_format(documents.section(document, "RequiredDataFormat"))
+    if form != DataFormat():
+        msg = f"RequiredDataFormat={form.type} {form.version}; expected Arrow V5"
+        raise ValueError(msg)
     flags = documents.section(document, "Flags")
     known = (_OVERWRITE, _QUOTA, _EVOLUTION)
     return WriteSpec(
@@ -114,7 +130,7 @@ def decode_create(request: Request) -> WriteSpec:
         overwrite=documents.flag(flags, _OVERWRITE),
         quota=documents.text(flags, _QUOTA),
         schema_evolution=documents.flag(flags, _EVOLUTION),
-        mode=_mode_of(request),
+        mode=mode_of(request),
         flags={name: _flag_text(value) for name, value in flags.items() if name not in known},
     )
 
@@ -138,8 +154,9 @@ def encode_get(
     mode: WriteMode = WriteMode.BATCH,
     envelope: Envelope = _PLAIN,
 ) -> Request:
-    """Ask how a write session stands (§8.2)."""
-    pairs = [(names.SESSION_ID, session_id), *_mode_pairs(mode, envelope)]
+    """Ask how a write session stands (§8.2); of blocks, in every version alike (§9)."""
+    in_any = Envelope(api_version="3") if mode is WriteMode.BATCH_COMPATIBLE else envelope
+    pairs = [(names.SESSION_ID, session_id), *_mode_pairs(mode, in_any)]
     action = names.Action.GET_WRITE_SESSION
     return envelope.request(action, encode_target(table), query=pairs, document={})
 
@@ -166,7 +183,7 @@ def encode_get_schema(table: TableRef, session_id: str, envelope: Envelope = _PL
 @refusing
 def decode_session_call(request: Request) -> SessionCall:
     """Read which session is to be shown, given up, or asked for its schema."""
-    return SessionCall(table_of(request), session_of(request), _mode_of(request))
+    return SessionCall(table_of(request), session_of(request), mode_of(request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +268,12 @@ def encode_close(
 @refusing
 def decode_stream_call(request: Request) -> StreamCall:
     """Read which stream is meant, be it named in the query, in the body or in both."""
-    said: Mapping[str, Any] = {**document_of(request), **query_of(request)}
+    document = document_of(request)
+    known_only(document, _OF_STREAMS)
+    said: Mapping[str, Any] = {**document, **query_of(request)}
     stream = _stream_of(request, said)
     return StreamCall(
-        table_of(request), stream, documents.flag(said, _EXACTLY_ONCE), _mode_of(request)
+        table_of(request), stream, documents.flag(said, _EXACTLY_ONCE), mode_of(request)
     )
 
 
@@ -327,7 +346,7 @@ def decode_write(request: Request) -> WriteCall:
         access_token=request.headers.get(names.ACCESS_TOKEN),
         table_id=documents.text(query, "TableId"),
         schema_version=documents.text(query, "SchemaVersion"),
-        mode=_mode_of(request),
+        mode=mode_of(request),
     )
 
 
@@ -366,7 +385,8 @@ def encode_commit(
 def decode_commit(request: Request) -> CommitCall:
     """Read what is to become visible."""
     document, session_id = document_of(request), session_of(request)
-    table, mode = table_of(request), _mode_of(request)
+    known_only(document, ("StreamIds", "StreamVersions"))
+    table, mode = table_of(request), mode_of(request)
     if document.get("StreamIds") is None and document.get("StreamVersions") is None:
         return CommitCall(table, session_id, None, mode)
     ids = documents.texts(document, "StreamIds") or ()

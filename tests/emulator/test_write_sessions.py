@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 
 from odps_frames.errors import Conflict, NotFound, ServiceError, SessionExpired
 from odps_frames.model.lifecycle import SessionStatus, StreamState
-from odps_frames.model.write import StreamId, WriteMode, WriteSpec
+from odps_frames.model.write import StreamId, WriteMode
 from odps_frames.wire import write_session
 from odps_frames.wire.arrow_stream import encode_stream
 from odps_frames.wire.envelope import Envelope
@@ -60,7 +61,6 @@ def test_the_whole_way(any_service: Any) -> None:
     ("spec", "words"),
     [
         ({"partition": "pt=x"}, "partition columns at most once: none"),
-        ({"schema_evolution": True}, "enable_schema_evolution"),
         ({"flags": {"fancy": "true"}}, "fancy"),
     ],
 )
@@ -75,11 +75,20 @@ def test_only_the_end_of_a_partition_may_be_open(parted: Any) -> None:
         parted.open_session(partition="n=1")
 
 
-@pytest.mark.parametrize("mode", [WriteMode.STREAMING, WriteMode.BATCH_COMPATIBLE])
-def test_other_write_modes_are_refused(plain: Any, mode: WriteMode) -> None:
-    spec = WriteSpec(table=plain.ref(), mode=mode)
-    request = write_session.encode_create(spec, Envelope(api_version="3"))
-    with pytest.raises(ServiceError, match=f"WriteMode={mode.value} is not supported") as refusal:
+def test_a_call_of_another_mode_is_refused(plain: Any) -> None:
+    session = plain.open_session()
+    request = write_session.encode_get(
+        plain.ref(), session.session_id, WriteMode.STREAMING, Envelope(api_version="3")
+    )
+    with pytest.raises(ServiceError, match=r"WriteMode=Streaming; session .* of mode Batch"):
+        write_session.decode_session(plain.send(request))
+
+
+def test_a_mode_that_nobody_knows_is_refused(plain: Any) -> None:
+    session = plain.open_session()
+    request = write_session.encode_get(plain.ref(), session.session_id)
+    request = replace(request, query=(*request.query, ("WriteMode", "Sometimes")))
+    with pytest.raises(ServiceError, match="Sometimes") as refusal:
         write_session.decode_session(plain.send(request))
     assert refusal.value.status == 400
 

@@ -229,8 +229,23 @@ def test_flags_are_text_and_those_of_a_caller_count_last() -> None:
 @pytest.mark.parametrize("overwrite", [True, "true", "TRUE"])
 def test_overwriting_may_be_said_in_json_or_text(overwrite: object) -> None:
     flags = {"overwrite": overwrite, "other": True, "number": 7}
-    spec = wire.decode_create(request({"Flags": flags, "Novelty": {}}))
+    spec = wire.decode_create(request({"Flags": flags}))
     assert spec == WriteSpec(table=TABLE, overwrite=True, flags={"other": "true", "number": "7"})
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"Novelty": {}}, "'Novelty' is not known"),
+        ({"PartitionSpec": "pt=1"}, "'PartitionSpec' is not known"),
+        ({"RequiredDataFormat": {"Type": "Avro"}}, "Avro V5; expected Arrow V5"),
+        ({"RequiredDataFormat": {"Version": "V4"}}, "Arrow V4; expected Arrow V5"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(document: object, words: str) -> None:
+    with pytest.raises(ServiceError, match=words) as refusal:
+        wire.decode_create(request(document))
+    assert (refusal.value.status, refusal.value.code) == (400, "InvalidArgument")
 
 
 def test_an_empty_request_has_the_usual_meaning() -> None:

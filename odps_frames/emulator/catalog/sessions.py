@@ -32,12 +32,15 @@ __all__ = [
     "find_read_session",
     "find_stream",
     "find_write_session",
+    "first_staged",
     "list_streams",
     "prolong_read_session",
     "set_session_status",
+    "set_stream_schema",
     "set_stream_state",
     "stage",
     "staged_files",
+    "unstage",
 ]
 
 OPEN, CLOSED, ABANDONED = "OPEN", "CLOSED", "ABANDONED"
@@ -202,10 +205,25 @@ def set_stream_state(connection: Connection, stream: KeptStream, state: str) -> 
     )
 
 
-def stage(connection: Connection, stream: KeptStream, files: Iterable[NewFile]) -> None:
-    """Make files part of a stream; readers see them when its session is committed."""
+def set_stream_schema(connection: Connection, stream: KeptStream, schema_version: int) -> None:
+    """Note that a stream was opened again, for the columns of now."""
+    connection.execute(
+        "UPDATE streams SET schema_version = ? WHERE session = ? AND stream = ? AND version = ?",
+        (schema_version, stream.session, stream.stream, stream.version),
+    )
+
+
+def stage(connection: Connection, stream: KeptStream, files: Iterable[NewFile]) -> int | None:
+    """Make files part of a stream; readers see them when its session is committed.
+
+    Returns
+    -------
+    int or None
+        The number of the first of them, which no other file ever had; None where there is none.
+    """
+    first = None
     for file in files:
-        connection.execute(
+        made = connection.execute(
             "INSERT INTO staged "
             "(session, stream, version, spec, bucket, name, n_rows, n_bytes, facts) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -221,11 +239,35 @@ def stage(connection: Connection, stream: KeptStream, files: Iterable[NewFile]) 
                 file.facts.encode(),
             ),
         )
+        first = made.lastrowid if first is None else first
         connection.execute(
             "UPDATE streams SET n_rows = n_rows + ?, n_bytes = n_bytes + ? "
             "WHERE session = ? AND stream = ? AND version = ?",
             (file.n_rows, file.n_bytes, stream.session, stream.stream, stream.version),
         )
+    return first
+
+
+def unstage(connection: Connection, stream: KeptStream) -> list[str]:
+    """Forget what one version of a stream has staged; return the names of the files."""
+    rows = connection.execute(
+        "DELETE FROM staged WHERE session = ? AND stream = ? AND version = ? RETURNING name",
+        (stream.session, stream.stream, stream.version),
+    ).fetchall()
+    connection.execute(
+        "UPDATE streams SET n_rows = 0, n_bytes = 0 "
+        "WHERE session = ? AND stream = ? AND version = ?",
+        (stream.session, stream.stream, stream.version),
+    )
+    return [row["name"] for row in rows]
+
+
+def first_staged(connection: Connection, session_id: str) -> int | None:
+    """Return the lowest number of what a session has staged and not committed."""
+    (first,) = connection.execute(
+        "SELECT min(id) FROM staged WHERE session = ?", (session_id,)
+    ).fetchone()
+    return None if first is None else int(first)
 
 
 def staged_files(connection: Connection, stream: KeptStream) -> list[NewFile]:
