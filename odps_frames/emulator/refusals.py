@@ -72,7 +72,7 @@ def no_project(project: str) -> NotFound:
 
 def no_schema(project: str, schema: str) -> NotFound:
     """Say that there is no such schema."""
-    return NotFound(f"schema {project}.{schema} does not exist", status=404, code="NoSuchSchema")
+    return NotFound(f"schema {project}.{schema} does not exist", status=404, code="NoSuchObject")
 
 
 def schema_exists(project: str, schema: str) -> Conflict:

@@ -67,7 +67,7 @@ def test_schemas(service: Any) -> None:
     ):
         with pytest.raises(NotFound) as refusal:
             catalog.decode_schema(service.send(request))
-        assert refusal.value.code == "NoSuchSchema"
+        assert refusal.value.code == "NoSuchObject"
 
 
 def test_tables(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def test_a_schema_is_made_listed_and_dropped(service: Any) -> None:
     assert schemas(service) == ["a1", "default"]
     with pytest.raises(NotFound) as refusal:
         drop(service, "sales")
-    assert refusal.value.code == "NoSuchSchema"
+    assert refusal.value.code == "NoSuchObject"
 
 
 def test_pages_of_schemas(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
