@@ -10,6 +10,7 @@ from odps_frames.emulator.catalog.erasures import erased_positions
 from odps_frames.emulator.facts import joined_times
 from odps_frames.emulator.planner import Extent, cut_by_count, cut_by_size, rows_in, whole, window
 from odps_frames.emulator.refusals import invalid, no_partition, unsupported
+from odps_frames.emulator.row_filter import read_predicate
 from odps_frames.emulator.row_view import RowView, Selection, check_units, select
 from odps_frames.emulator.specs import parse_selector, partition_of
 from odps_frames.emulator.survivors import PlannedFile, Survivors
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
+    from odps_frames.emulator.files import Files
     from odps_frames.emulator.planner import Pieces
     from odps_frames.emulator.specs import Selector
     from odps_frames.model.read import ReadSpec
@@ -45,6 +47,8 @@ class ReadPlan:
     split_mode: str
     n_rows: int
     n_bytes: int
+    warning: str | None = None
+    """What the caller ought to know."""
 
     @property
     def schema(self) -> TableSchema:
@@ -81,7 +85,9 @@ class ReadPlan:
         return window(found, skip_rows)
 
 
-def make_plan(connection: Connection, table: Table, version: int, spec: ReadSpec) -> ReadPlan:
+def make_plan(
+    connection: Connection, table: Table, version: int, spec: ReadSpec, store: Files
+) -> ReadPlan:
     """Plan what a session brings.
 
     Raises
@@ -94,7 +100,10 @@ def make_plan(connection: Connection, table: Table, version: int, spec: ReadSpec
     selectors = None
     if spec.partitions is not None:
         selectors = [parse_selector(text, table.partition_columns) for text in spec.partitions]
+    predicate, warning = read_predicate(spec.row_filter, table, fallback=spec.row_filter_fallback)
     files = _files_at(connection, table, version, selectors)
+    if predicate is not None:
+        files = predicate.narrow(files, store)
     selection = select(table, spec.columns, spec.partition_columns)
     extents = _extents(files, selection)
     return ReadPlan(
@@ -104,6 +113,7 @@ def make_plan(connection: Connection, table: Table, version: int, spec: ReadSpec
         split_mode=_MODES[type(spec.split_by)],
         n_rows=sum(extent.n_rows for extent in extents),
         n_bytes=sum(extent.n_bytes for extent in extents),
+        warning=warning,
     )
 
 
@@ -155,8 +165,6 @@ _MODES = {
 
 
 def _refuse_unsupported(spec: ReadSpec) -> None:
-    if spec.row_filter:
-        raise unsupported(f"FilterPredicate={spec.row_filter!r}")
     if spec.incremental is not None:
         raise unsupported("IncrementalRead")
     if spec.buckets is not None:

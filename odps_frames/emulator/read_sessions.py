@@ -108,7 +108,7 @@ class ReadSessions:
         now = self._store.now()
         with self._store.database.write() as connection:  # no file may go while this is planned
             table = need_table(connection, ref)
-            plan = make_plan(connection, table, table.version, spec)
+            plan = make_plan(connection, table, table.version, spec, self._store.files)
             find_partitions(connection, table, spec)
             view_of(plan, spec, self._as_pair)
             kept = KeptReadSession(
@@ -122,7 +122,7 @@ class ReadSessions:
                 expires=now + self._store.session_milliseconds,
             )
             add_read_session(connection, kept)
-        return Routed(self._info(kept, plan), kept.token)
+        return Routed(self._info(kept, plan), kept.token, plan.warning)
 
     def get(self, call: GetReadSession) -> Routed[ReadSessionInfo]:
         """Tell how a session stands; refreshing prolongs its life, or brings it back."""
@@ -133,7 +133,7 @@ class ReadSessions:
             if call.refresh:
                 kept = replace(kept, expires=self._store.now() + self._store.session_milliseconds)
                 prolong_read_session(c, kept.id, kept.expires)
-        return Routed(self._info(kept, ready.plan), kept.token)
+        return Routed(self._info(kept, ready.plan), kept.token, ready.plan.warning)
 
     def read(self, call: ReadCall) -> RowStream:
         """Read a split."""
@@ -168,7 +168,7 @@ class ReadSessions:
         def find() -> tuple[list[str], tuple[Table, ReadPlan]]:
             with self._store.database.read() as connection:
                 table = need_table(connection, call.table)
-                plan = make_plan(connection, table, table.version, spec)
+                plan = make_plan(connection, table, table.version, spec, self._store.files)
                 find_partitions(connection, table, spec)
             return [file.stored.name for file in plan.files], (table, plan)
 
@@ -202,7 +202,8 @@ class ReadSessions:
         with self._guard:
             plan = self._plans.get(session_id)
         if plan is None:
-            plan = make_plan(connection, table.as_defined(kept.definition), kept.version, spec)
+            defined = table.as_defined(kept.definition)
+            plan = make_plan(connection, defined, kept.version, spec, self._store.files)
             with self._guard:
                 self._plans[session_id] = plan
                 if len(self._plans) > _CACHED_PLANS:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from odps_frames.model.schema import Column
     from odps_frames.model.types import DataType
 
-__all__ = ["RowView", "Selection", "check_units", "select"]
+__all__ = ["RowView", "Selection", "check_units", "partition_scalar", "select"]
 
 Pairs = "Callable[[str, DataType], bool]"
 
@@ -166,13 +166,14 @@ class RowView:
             for stored, found in self._data
         ]
         arrays += [
-            pa.repeat(_scalar(values[place], column, found), n_rows)
+            pa.repeat(partition_scalar(values[place], column, found), n_rows)
             for place, column, found in self._parts
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
-def _scalar(text: str, column: Column, found: AnyType) -> AnyArray:
+def partition_scalar(text: str, column: Column, found: AnyType) -> AnyArray:
+    """Make the constant that stands in a partition column of every row of a partition."""
     value: object = text
     if pa.types.is_integer(found):
         value = int(text)

@@ -106,7 +106,10 @@ class StorageSite:
         else:
             opened = self.reads.get(read_session.decode_get(request))
         return read_session.encode_info(
-            opened.value, request_id=request_id, route_token=opened.token
+            opened.value,
+            request_id=request_id,
+            route_token=opened.token,
+            warning=opened.warning,
         )
 
     def _take(self, request: Request, body: IncomingBody) -> Routed[WriteReceipt]:

@@ -4,5 +4,6 @@ from odps_frames.filters.condition import Condition, both, columns_of
 from odps_frames.filters.mask import apply, mask
 from odps_frames.filters.parsing import parse
 from odps_frames.filters.printing import to_sql
+from odps_frames.filters.tokens import Unreadable
 
-__all__ = ["Condition", "apply", "both", "columns_of", "mask", "parse", "to_sql"]
+__all__ = ["Condition", "Unreadable", "apply", "both", "columns_of", "mask", "parse", "to_sql"]

@@ -29,7 +29,7 @@ from odps_frames.filters.condition import (
 )
 from odps_frames.filters.literals import is_text, literal_of, number_of
 from odps_frames.filters.times import TimeLiteral, parse_time
-from odps_frames.filters.tokens import Sort, Token, complaint, tokens
+from odps_frames.filters.tokens import Sort, Token, Unreadable, complaint, tokens
 from odps_frames.model.types import Kind, PrimitiveType
 
 if TYPE_CHECKING:
@@ -184,7 +184,8 @@ class _Parser:
     def _like(self, column: Column) -> Condition:
         token = self._peek()
         if not is_text(column.type):
-            raise self._expected(f"no LIKE, because {column.name!r} is {column.type}")
+            said = self._expected(f"no LIKE, because {column.name!r} is {column.type}")
+            raise ValueError(str(said))
         if token.sort is not Sort.TEXT:
             raise self._expected("a pattern in quotes")
         self._advance()
@@ -197,7 +198,8 @@ class _Parser:
         if value is None:
             return Constant(None)
         if comparator.orders and column.type == _BOOLEAN:
-            raise complaint(self._text, start.position, "= or != for a boolean column", start)
+            said = complaint(self._text, start.position, "= or != for a boolean column", start)
+            raise ValueError(str(said))
         return Comparison(column, comparator, self._literal(column, value, start))
 
     def _literal(self, column: Column, value: Raw, start: Token) -> Value:
@@ -267,6 +269,9 @@ class _Parser:
         return self._peek().value.lower() in _TIMES and behind.sort is Sort.TEXT
 
     def _column(self) -> Column:
+        behind = self._tokens[min(self._next + 1, len(self._tokens) - 1)]
+        if self._peek().sort is Sort.WORD and behind.sort is Sort.SIGN and behind.value == "(":
+            raise self._expected("a column or a value; there are no functions here")
         return self._schema.column(self._advance().value)
 
     def _peek(self) -> Token:
@@ -297,7 +302,7 @@ class _Parser:
         if not self._take_sign(sign):
             raise self._expected(repr(sign))
 
-    def _expected(self, what: str) -> ValueError:
+    def _expected(self, what: str) -> Unreadable:
         token = self._peek()
         return complaint(self._text, token.position, what, token)
 

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Sort", "Token", "complaint", "tokens", "unescape"]
+__all__ = ["Sort", "Token", "Unreadable", "complaint", "tokens", "unescape"]
 
 _SHOWN = 80
+
+
+class Unreadable(ValueError):
+    """A text that is not in the grammar, whatever columns there are."""
 
 
 class Sort(Enum):
@@ -123,12 +127,12 @@ def unescape(quoted: str) -> str:
     return _ESCAPED.sub(undo, quoted[1:-1])
 
 
-def complaint(text: str, position: int, expected: str, found: object) -> ValueError:
+def complaint(text: str, position: int, expected: str, found: object) -> Unreadable:
     """Make the error that says what was expected where."""
     start = max(0, position - _SHOWN // 2)
     shown = text[start : start + _SHOWN]
     cut = "…" if len(shown) < len(text) else ""
-    return ValueError(
+    return Unreadable(
         f"cannot read the filter at character {position + 1}: expected {expected}, "
         f"found {found if isinstance(found, Token) else repr(found)}; near {shown!r}{cut}"
     )

@@ -306,6 +306,7 @@ def encode_info(
     *,
     request_id: str = "",
     route_token: str | None = None,
+    warning: str | None = None,
     instance: bool = False,
 ) -> Response:
     """Answer with a read session (§6.2), for an ``instance`` under its other names too (§10)."""
@@ -330,7 +331,7 @@ def encode_info(
         document["DownloadID"] = info.session_id
         document["Status"] = info.status.value
         document["TableSchema"] = encode_write_schema(write_schema_of(info.schema))
-    return encode_reply(document, request_id=request_id, route_token=route_token)
+    return encode_reply(document, request_id=request_id, route_token=route_token, warning=warning)
 
 
 def decode_info(response: Response) -> Reply[ReadSessionInfo]:

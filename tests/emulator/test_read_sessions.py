@@ -98,7 +98,6 @@ def test_partitions_are_a_union_of_full_and_partial_ones(
         ({"partitions": ("pt=x,n=7",)}, "NoSuchPartition", "n='7'"),
         ({"partitions": ("zz=1",)}, "InvalidArgument", "pt, n"),
         ({"partitions": ("n=one",)}, "InvalidArgument", "one"),
-        ({"row_filter": "a > 1"}, "InvalidArgument", "FilterPredicate"),
         ({"incremental": Incremental(1)}, "InvalidArgument", "IncrementalRead"),
         ({"buckets": ("1",)}, "InvalidArgument", "RequiredBucketIds"),
         ({"split_by": ByBucket()}, "InvalidArgument", "Bucket"),

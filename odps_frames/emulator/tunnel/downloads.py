@@ -98,7 +98,7 @@ class TableDownloads:
         with self._store.database.write() as connection:  # no file may go while this is planned
             table = need_table(connection, ref)
             named_partition(table, call.partition)
-            plan = make_plan(connection, table, table.version, spec)
+            plan = make_plan(connection, table, table.version, spec, self._store.files)
             find_partitions(connection, table, spec)
             download = KeptReadSession(
                 id=self._store.new_id(),
@@ -169,7 +169,8 @@ class TableDownloads:
         )
         if not same:
             raise no_download(call.download_id)
-        return download, table, make_plan(connection, table, download.version, spec)
+        plan = make_plan(connection, table, download.version, spec, self._store.files)
+        return download, table, plan
 
 
 def _table_of(call: OpenDownload | GetDownload | ReadRows) -> TableRef:
