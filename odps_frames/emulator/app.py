@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Self
 
+from odps_frames.emulator.blob_site import BlobSite
+from odps_frames.emulator.blobs import Blobs
 from odps_frames.emulator.bodies import IncomingBody
 from odps_frames.emulator.catalog.tables import create_project
 from odps_frames.emulator.faults import Faults, spoil
@@ -124,10 +126,11 @@ class Emulator:
             namespaces=namespaces,
         )
         reads = ReadSessions(self._store, struct_timestamps=struct_timestamps)
-        self._tunnel = TunnelSite(self._store, reads)
+        self._tunnel = TunnelSite(self._store, reads, content_length_answers=content_length_answers)
         self._storage = StorageSite(
             reads=reads,
             writes=WriteSessions(self._store),
+            blobs=BlobSite(Blobs(self._store)),
             content_length_answers=content_length_answers,
         )
         self._records: deque[RequestRecord] = deque(maxlen=REMEMBERED_REQUESTS)
@@ -237,7 +240,7 @@ class Emulator:
         exchange.target = request.parameter(names.TARGET) or request.path
         action = action_of(request)
         exchange.operation = action.value
-        if action is not Action.WRITE:
+        if action not in (Action.WRITE, Action.WRITE_BLOB):
             request = replace(request, body=exchange.body.document())
         return lambda *, end_mark: self._storage.answer(
             action, request, exchange.body, exchange.request_id, end_mark=end_mark

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from odps_frames.convert.untyped import pc
+from odps_frames.emulator.blob_refs import BlobRefs
 from odps_frames.emulator.catalog import sessions as kept
 from odps_frames.emulator.catalog.sessions import CLOSED, OPEN, KeptStream
 from odps_frames.emulator.intake import Intake, take_in
@@ -77,7 +78,13 @@ class Blocks:
         with self._store.database.read() as connection:
             found, _ = self._reserved(connection, call)
         options = found.options.blocks or BlockOptions()
-        intake = _BlockIntake(self._store.files, found.table, found.kept.static, named_in_rows=True)
+        intake = _BlockIntake(
+            self._store.files,
+            found.table,
+            found.kept.static,
+            named_in_rows=True,
+            blobs=BlobRefs(self._store.database, found.id, found.table),
+        )
         intake.options = options
         try:
             take_in(intake, body)

@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 _KEPT = ArrowOptions()
-_NOT_KEPT = (Kind.BLOB, Kind.GEOGRAPHY, Kind.VARIANT, Kind.INTERVAL_YEAR_MONTH)
+_NOT_KEPT = (Kind.GEOGRAPHY, Kind.VARIANT, Kind.INTERVAL_YEAR_MONTH)
 _INTEGERS = (Kind.TINYINT, Kind.SMALLINT, Kind.INT, Kind.BIGINT)
 
 
@@ -300,7 +300,7 @@ def _same_family(found: AnyType, type_: DataType) -> bool:
             return bool(types.is_floating(found))
         case PrimitiveType(kind=Kind.BOOLEAN):
             return bool(types.is_boolean(found))
-        case PrimitiveType(kind=Kind.BINARY):
+        case PrimitiveType(kind=Kind.BINARY | Kind.BLOB):
             return bool(
                 types.is_binary(found)
                 or types.is_large_binary(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.catalog.blobs import commit_blobs
 from odps_frames.emulator.catalog.contents import add_files, remove_files, touch_partition
 from odps_frames.emulator.catalog.tables import next_version
 
@@ -41,6 +42,7 @@ def publish(
     if overwrite:
         remove_files(connection, table.id, version, sorted(touched))
     add_files(connection, table.id, version, added)
+    commit_blobs(connection, session)
     if table.partition_columns:
         for values in sorted(touched):
             touch_partition(connection, table.id, values, now)

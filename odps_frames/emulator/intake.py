@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from odps_frames.convert.misfit import blame
 from odps_frames.convert.untyped import pc
+from odps_frames.emulator.blob_refs import refuse_blobs
 from odps_frames.emulator.columns import Keeper, WrongType, is_text, time_paths
 from odps_frames.emulator.file_writer import FileWriter
 from odps_frames.emulator.refusals import invalid, malformed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from odps_frames.convert.untyped import AnyArray
+    from odps_frames.emulator.blob_refs import BlobRefs
     from odps_frames.emulator.catalog.tables import StoredColumn, Table
     from odps_frames.emulator.file_writer import NewFile
     from odps_frames.emulator.files import Files, Kept
@@ -52,6 +54,8 @@ class Intake:
         Columns, in lower case, that are NULL where the rows lack them.
     named_in_rows : bool
         The rows carry all partition columns, and those of ``static`` say the same there.
+    blobs : BlobRefs, optional
+        What references the rows may have; without it none.
     """
 
     def __init__(
@@ -62,8 +66,10 @@ class Intake:
         *,
         optional: frozenset[str] = frozenset(),
         named_in_rows: bool = False,
+        blobs: BlobRefs | None = None,
     ) -> None:
         self._files = files
+        self._resolve = refuse_blobs if blobs is None else blobs.resolve
         self._table = table
         self._static = static
         self._optional = optional
@@ -164,6 +170,7 @@ class Intake:
             raise invalid(str(error)) from None
         except WrongType as error:
             raise invalid(f"column {column.name!r}: {error}") from None
+        kept = self._resolve(kept, column)
         if kept.null_count and not column.nullable:
             row = self.n_rows + int(pc.index(kept.is_null(), True).as_py())
             raise invalid(f"column {column.name!r}, row {row}: NULL; the column is NOT NULL")

@@ -24,6 +24,7 @@ __all__ = [
     "expired_session",
     "invalid",
     "malformed",
+    "no_blob",
     "no_instance",
     "no_partition",
     "no_project",
@@ -121,6 +122,11 @@ def no_stream(session_id: str, stream: str, version: int) -> NotFound:
         status=404,
         code="NoSuchObject",
     )
+
+
+def no_blob(reference: str) -> NotFound:
+    """Say that a reference leads nowhere."""
+    return NotFound(f"blob {reference!r} does not exist", status=404, code="NoSuchObject")
 
 
 def no_instance(instance: str) -> NotFound:

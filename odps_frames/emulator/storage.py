@@ -15,6 +15,7 @@ from odps_frames.wire.http import Headers, Response
 from odps_frames.wire.names import Action
 
 if TYPE_CHECKING:
+    from odps_frames.emulator.blob_site import BlobSite
     from odps_frames.emulator.bodies import IncomingBody
     from odps_frames.emulator.read_sessions import ReadSessions
     from odps_frames.emulator.routed import Routed
@@ -58,6 +59,7 @@ class StorageSite:
 
     reads: ReadSessions
     writes: WriteSessions
+    blobs: BlobSite
     content_length_answers: bool = False
     """Say the length of every stream beforehand, for which all of it is held as references."""
 
@@ -82,6 +84,10 @@ class StorageSite:
                 return self._read_session(action, request, request_id)
             case Action.READ | Action.PREVIEW:
                 return self._rows(action, request, request_id, end_mark=end_mark)
+            case Action.WRITE_BLOB:
+                return self.blobs.write(request, body, request_id)
+            case Action.READ_BLOB:
+                return self.blobs.read(request, request_id)
             case Action.WRITE:
                 receipt = self._take(request, body)
                 return write_session.encode_receipt(

@@ -6,6 +6,8 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.blob_files import BlobFiles
+from odps_frames.emulator.catalog.blobs import blob_files, drop_unneeded
 from odps_frames.emulator.catalog.database import Database
 from odps_frames.emulator.catalog.lock import FolderLock
 from odps_frames.emulator.files import Files
@@ -46,8 +48,12 @@ class Store:
         try:
             self.database = Database(path / "catalog.sqlite")
             self.files = Files(path / "files")
+            self.blob_files = BlobFiles(path / "blobs")
             self.collect()
             self.files.sweep(self._known_files())
+            with self.database.read() as connection:
+                known_blobs = blob_files(connection)
+            self.blob_files.sweep(known_blobs)
         except BaseException:
             self._lock.release()
             raise
@@ -66,7 +72,15 @@ class Store:
         with self.database.write() as connection:
             _forget_sessions(connection, now, now - self.session_milliseconds)
             doomed = _unneeded_files(connection)
+            doomed_blobs = drop_unneeded(connection)
         self.files.delete(doomed)
+        self.blob_files.delete(doomed_blobs)
+
+    def drop_blobs(self) -> None:
+        """Delete the blobs that nobody can refer to any more."""
+        with self.database.write() as connection:
+            doomed = drop_unneeded(connection)
+        self.blob_files.delete(doomed)
 
     def close(self) -> None:
         """Give the folder back; what was acknowledged is on the disk already."""

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.blob_refs import BlobRefs
 from odps_frames.emulator.catalog import sessions as kept
 from odps_frames.emulator.catalog.sessions import ABANDONED, CLOSED, OPEN, KeptStream
 from odps_frames.emulator.commit import publish
@@ -73,7 +74,11 @@ class Streams:
             stream = need_stream(connection, found, call.stream)
             _check_write(call, stream, found)
         intake = Intake(
-            self._store.files, found.table, found.kept.static, optional=_optional(found)
+            self._store.files,
+            found.table,
+            found.kept.static,
+            optional=_optional(found),
+            blobs=BlobRefs(self._store.database, found.id, found.table),
         )
         try:
             take_in(intake, body)

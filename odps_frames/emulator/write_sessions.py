@@ -163,6 +163,7 @@ class WriteSessions:
             dropped = kept.drop_staged(connection, found.id)
             kept.set_session_status(connection, found.id, SessionStatus.ABORTED)
         self._store.files.delete(dropped)
+        self._store.drop_blobs()
         return Routed(None, found.token)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from odps_frames.errors import CorruptStream, IncompleteRead
+from odps_frames.model.blob import Checksum
 from odps_frames.wire import documents
 from odps_frames.wire.checksum import Digest, Footer, decode_footer
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from odps_frames.model.blob import Checksum
     from odps_frames.wire.http import BodyReader
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "encode_download_header",
     "encode_frame",
     "encode_upload_header",
+    "frame_bytes",
 ]
 
 _LENGTH: Final = struct.Struct("<q")
@@ -150,6 +151,12 @@ def encode_frame(
         amount = f"{size} bytes" if digest.n_bytes < size else f"{size} and no more"
         raise ValueError(f"a blob has {digest.n_bytes} bytes or more; {amount} were declared")
     yield _part(digest.footer(checksum))
+
+
+def frame_bytes(header: Mapping[str, object], size: int) -> int:
+    """Return how long a frame without a checksum is."""
+    footer = Digest().footer(Checksum.NONE)
+    return len(_part(header)) + _LENGTH.size + size + len(_part(footer))
 
 
 def _part(document: Mapping[str, object]) -> bytes:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from odps_frames.wire.http import BodyReader
 
-__all__ = ["BLOCK_BYTES", "BlockReader", "Digest", "Footer", "decode_footer", "sealed"]
+__all__ = [
+    "BLOCK_BYTES",
+    "BlockReader",
+    "Digest",
+    "Footer",
+    "decode_footer",
+    "sealed",
+    "sealed_bytes",
+]
 
 BLOCK_BYTES: Final = 4096
 """So many bytes of data, then their CRC32C as four bytes, little-endian (protocol.md §11.3)."""
@@ -46,6 +54,11 @@ def sealed(pieces: Iterable[Buffer]) -> Iterator[bytes]:
                 rest = bytearray()
     if rest:
         yield _seal(rest)
+
+
+def sealed_bytes(n_bytes: int) -> int:
+    """Return how many bytes so many become."""
+    return n_bytes + -(-n_bytes // BLOCK_BYTES) * _CRC_BYTES
 
 
 def _seal(data: bytearray) -> bytes:

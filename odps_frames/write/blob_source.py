@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class BlobSource:
 
     def __init__(self, data: BlobData, size: int | None = None) -> None:
         self._declared = size
-        self._data: Any = data
+        self._data = cast("Any", data)
         self._start: int | None = None
         self.repeatable = True
         if hasattr(self._data, "__fspath__"):

@@ -122,6 +122,20 @@ CREATE TABLE staged (
   facts TEXT NOT NULL
 );
 CREATE INDEX staged_by_stream ON staged (session, stream, version);
+CREATE TABLE blobs (
+  ref TEXT PRIMARY KEY,           -- what readers see
+  staged BLOB NOT NULL UNIQUE,    -- what the uploader was told
+  session TEXT NOT NULL,
+  table_id TEXT NOT NULL,
+  column_id INTEGER NOT NULL,
+  name TEXT NOT NULL,             -- of the file, which it shares with others of its upload
+  position INTEGER NOT NULL,
+  n_bytes INTEGER NOT NULL,
+  mime_type TEXT,
+  file_name TEXT,
+  committed INTEGER NOT NULL
+);
+CREATE INDEX blobs_by_session ON blobs (session, staged);
 CREATE TABLE instances (
   id TEXT PRIMARY KEY,
   project TEXT NOT NULL,
