@@ -10,7 +10,7 @@ from crc32c import crc32c
 from odps_frames.emulator.refusals import invalid, malformed
 from odps_frames.emulator.tunnel.columns import record_type
 from odps_frames.emulator.tunnel.cursor import Cursor, value_reader
-from odps_frames.emulator.tunnel.record_values import wire_type
+from odps_frames.emulator.tunnel.record_values import VARINT, wire_type
 from odps_frames.emulator.tunnel.record_writer import (
     CHECKSUM,
     COUNT,
@@ -32,6 +32,9 @@ BATCH_ROWS = 8192
 BATCH_BYTES = 8 << 20
 _WINDOW_BYTES = 1 << 18
 MAX_RECORD_BYTES = 256 << 20
+END_TAG = END_OF_RECORD << 3 | VARINT
+COUNT_TAG = COUNT << 3 | VARINT
+CHECKSUM_TAG = CHECKSUM << 3 | VARINT
 
 
 def read_records(columns: Sequence[Column], body: BodyReader) -> Iterator[pa.RecordBatch]:
@@ -137,10 +140,10 @@ class _RecordReader:
             seen.add(number)
             cursor.checked += INDEX.pack(number)
             row[number - 1] = read(cursor)
-        if head >> 3 == COUNT and not seen:
+        if head == COUNT_TAG and not seen:
             self._finish(cursor)
             return None
-        if head >> 3 != END_OF_RECORD:
+        if head != END_TAG:
             raise malformed(f"a record has a field of number {head >> 3} and form {head & 7}")
         expected, given = crc32c(cursor.checked), cursor.word()
         if given != expected:
@@ -153,7 +156,7 @@ class _RecordReader:
 
     def _finish(self, cursor: Cursor) -> None:
         count = signed(cursor.unsigned())
-        if cursor.unsigned() >> 3 != CHECKSUM:
+        if cursor.unsigned() != CHECKSUM_TAG:
             raise malformed("the count of the records is not followed by their checksum")
         checksum = cursor.word()
         if count != self._n_rows:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from odps_frames.model.types import DataType
 
-__all__ = ["CHECKSUM", "COUNT", "END_OF_METRICS", "END_OF_RECORD", "encode_records"]
+__all__ = ["CHECKSUM", "COUNT", "END_OF_RECORD", "INDEX", "WORD", "encode_records"]
 
-END_OF_RECORD, END_OF_METRICS = 33_553_408, 33_554_176
+END_OF_RECORD = 33_553_408
 COUNT, CHECKSUM = 33_554_430, 33_554_431
 """Numbers of the fields that end a record and a stream."""
 
@@ -31,9 +31,10 @@ _STEP_ROWS = 2048
 def encode_records(types: Sequence[DataType], batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
     """Write rows; fields are numbered from one, and NULLs are left out."""
     heads = [
-        (tag(number, wire_type(type_)), INDEX.pack(number)) for number, type_ in enumerate(types, 1)
+        (_tag(number, wire_type(type_)), INDEX.pack(number))
+        for number, type_ in enumerate(types, 1)
     ]
-    end_of_record = tag(END_OF_RECORD, VARINT)
+    end_of_record = _tag(END_OF_RECORD, VARINT)
     n_rows, overall = 0, 0
     for batch in batches:
         for start in range(0, batch.num_rows, _STEP_ROWS):
@@ -55,13 +56,13 @@ def encode_records(types: Sequence[DataType], batches: Iterable[pa.RecordBatch])
             n_rows += step.num_rows
             yield bytes(piece)
     yield (
-        tag(COUNT, VARINT)
+        _tag(COUNT, VARINT)
         + encode_signed(n_rows)
-        + tag(CHECKSUM, VARINT)
+        + _tag(CHECKSUM, VARINT)
         + encode_unsigned(overall)
     )
 
 
-def tag(number: int, wire: int) -> bytes:
+def _tag(number: int, wire: int) -> bytes:
     """Write what a field begins with: its number and how its value is written."""
     return encode_unsigned(number << 3 | wire)

@@ -44,9 +44,18 @@ __all__ = ["TunnelSite"]
 
 
 class TunnelSite:
-    """Answers the calls of the protocol before the Storage API."""
+    """Answers the calls of the protocol before the Storage API.
 
-    def __init__(self, store: Store, reads: ReadSessions) -> None:
+    Parameters
+    ----------
+    content_length_answers : bool
+        Say the length of every stream beforehand, for which all of it is held.
+    """
+
+    def __init__(
+        self, store: Store, reads: ReadSessions, *, content_length_answers: bool = False
+    ) -> None:
+        self._content_length_answers = content_length_answers
         self._uploads = Uploads(store)
         self._tables = TableDownloads(store)
         self._reads = reads
@@ -89,10 +98,7 @@ class TunnelSite:
         pieces: Iterable[Buffer] = (
             encode_frames(rows.batches) if call.arrow else encode_records(rows.types, rows.batches)
         )
-        fields = {names.REQUEST_ID: request_id, "Content-Type": names.OCTETS}
-        if encoding is not None:
-            fields["Content-Encoding"] = encoding
-        return Response(200, Headers(fields), OutgoingBody(encoded(pieces, encoding)))
+        return self._stream(pieces, request_id, encoding)
 
     def _preview(self, call: PreviewRows, request_id: str) -> Response:
         rows = self._reads.preview(
@@ -103,10 +109,20 @@ class TunnelSite:
                 columns=call.columns,
             )
         )
+        return self._stream(encode_stream(rows.schema, rows.batches), request_id)
+
+    def _stream(
+        self, pieces: Iterable[Buffer], request_id: str, encoding: str | None = None
+    ) -> Response:
         fields = {names.REQUEST_ID: request_id, "Content-Type": names.OCTETS}
-        return Response(
-            200, Headers(fields), OutgoingBody(encode_stream(rows.schema, rows.batches))
-        )
+        if encoding is not None:
+            fields["Content-Encoding"] = encoding
+        sent = encoded(pieces, encoding)
+        length = None
+        if self._content_length_answers:
+            sent = iter(held := list(sent))
+            length = sum(memoryview(piece).nbytes for piece in held)
+        return Response(200, Headers(fields), OutgoingBody(sent), length)
 
 
 def _upload(upload: Upload, request_id: str) -> Response:
