@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from odps.config import option_context, options  # type: ignore[import-untyped]
-from odps.tunnel import tabletunnel
+from odps.tunnel import tabletunnel  # type: ignore[import-untyped]
 from odps.tunnel.io import reader, writer  # type: ignore[import-untyped]
 
 import odps_frames as of

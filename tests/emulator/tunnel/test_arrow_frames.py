@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -14,8 +12,13 @@ from odps_frames.errors import ServiceError
 from odps_frames.wire.arrow_stream import ArrowStreamReader
 from odps_frames.wire.http import ChunkReader
 
-SCHEMA = pa.schema([("a", pa.int64()), ("b", pa.string())])
-SMALL = pa.record_batch({"a": [1, None, 3], "b": ["x", None, "杭州"]}, SCHEMA)
+SMALL = pa.RecordBatch.from_pylist([{"a": 1, "b": "x"}, {}, {"a": 3, "b": "杭州"}])
+SCHEMA = SMALL.schema
+BINARY = pa.schema([pa.field("v", pa.binary())])
+
+
+def binary_batch(values: list[bytes | None]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array(values, pa.binary())], schema=BINARY)
 
 
 def read(schema: pa.Schema, data: bytes, piece: int = 1 << 20) -> list[pa.RecordBatch]:
@@ -27,17 +30,15 @@ def read(schema: pa.Schema, data: bytes, piece: int = 1 << 20) -> list[pa.Record
     st.lists(st.lists(st.none() | st.binary(max_size=3), max_size=5), max_size=4),
     st.sampled_from([1, 5, 1 << 20]),
 )
-def test_batches_come_back(columns: list[list[Any]], piece: int) -> None:
-    schema = pa.schema([("v", pa.binary())])
-    batches = [pa.record_batch({"v": column}, schema) for column in columns]
-    assert read(schema, b"".join(encode_frames(batches)), piece) == batches
+def test_batches_come_back(columns: list[list[bytes | None]], piece: int) -> None:
+    batches = [binary_batch(column) for column in columns]
+    assert read(BINARY, b"".join(encode_frames(batches)), piece) == batches
 
 
 @pytest.mark.parametrize("n_bytes", [CHUNK_BYTES - 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 5])
 def test_batches_larger_than_a_chunk(n_bytes: int) -> None:
-    schema = pa.schema([("v", pa.binary())])
-    batches = [pa.record_batch({"v": [bytes(n_bytes), None]}, schema)] * 2
-    assert read(schema, b"".join(encode_frames(batches))) == batches
+    batches = [binary_batch([bytes(n_bytes), None])] * 2
+    assert read(BINARY, b"".join(encode_frames(batches))) == batches
 
 
 def test_messages_that_fill_their_chunks_end_with_an_empty_one() -> None:
@@ -50,7 +51,7 @@ def test_messages_that_fill_their_chunks_end_with_an_empty_one() -> None:
 def test_a_cut_is_found_at_every_byte() -> None:
     data = b"".join(encode_frames([SMALL, SMALL]))
     for length in range(len(data)):
-        with pytest.raises(ServiceError, match="checksum|expected frames"):
+        with pytest.raises(ServiceError, match=r"checksum|expected frames"):
             read(SCHEMA, data[:length])
 
 
