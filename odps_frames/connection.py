@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from odps_frames.errors import ConfigError, NotFound, ProtocolError
 from odps_frames.model.read import BatchOptions, ReadSpec
-from odps_frames.model.write import WriteSpec
+from odps_frames.model.write import WriteMode, WriteSpec
 from odps_frames.naming import Naming
 from odps_frames.read.blobs import read_blobs
 from odps_frames.read.session import ReadSession
@@ -28,7 +28,7 @@ from odps_frames.wire.compression import Compression
 from odps_frames.wire.envelope import Envelope
 from odps_frames.wire.instance import Statement
 from odps_frames.wire.read_session import encode_preview
-from odps_frames.write.session import WriteSession
+from odps_frames.write.opening import open_write_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from odps_frames.model.table import Partition, TableRef
     from odps_frames.read.blobs import BlobFile
     from odps_frames.transport.base import Transport
+    from odps_frames.write.session import WriteSession
 
 __all__ = ["Connection"]
 
@@ -200,14 +201,41 @@ class Connection:
         self,
         table: str | TableRef,
         *,
+        mode: str = WriteMode.BATCH,
+        session_id: str | None = None,
+        autocommit: bool | None = None,
         meter: Meter | None = None,
         **spec: Any,  # noqa: ANN401  fields of WriteSpec
     ) -> WriteSession:
-        """Open a write session; ``spec`` are the fields of ``WriteSpec``."""
+        """Open a write session; ``spec`` are the other fields of ``WriteSpec``.
+
+        Parameters
+        ----------
+        table : str
+            Name of the table.
+        mode : str
+            ``"batch"``, ``"batch_compatible"`` (numbered blocks), ``"streaming"`` or
+            ``"streaming_realtime"`` (version 3 only).
+        session_id : str, optional
+            The session to join, instead of making one.
+        autocommit : bool, optional
+            In the streaming modes: whether rows are visible as they are taken, which is the
+            usual, or with the commit.
+        meter : Meter, optional
+            Counts what the session costs.
+        """
         transport = self.transport if meter is None else self.transport.metered(meter)
-        wanted = WriteSpec(table=self.ref(table), quota=self.config.quota, **spec)
-        return WriteSession.create(
-            transport, wanted, self.envelope(), policy=self.policy, meter=meter
+        wanted = WriteSpec(
+            table=self.ref(table), quota=self.config.quota, mode=WriteMode.of(mode), **spec
+        )
+        return open_write_session(
+            transport,
+            wanted,
+            self.envelope(),
+            session_id=session_id,
+            autocommit=autocommit,
+            policy=self.policy,
+            meter=meter,
         )
 
     def read_blobs(

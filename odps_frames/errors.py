@@ -21,6 +21,8 @@
     ├── CommitUnknown                             a commit whose outcome nobody could tell
     └── SqlError                                  a statement failed; instance, line, column
 
+``OdpsWarning`` (UserWarning) is the category of what the service itself warns of.
+
 Every error pickles, so that a worker can raise it in another process.
 """
 
@@ -42,6 +44,7 @@ __all__ = [
     "IncompleteRead",
     "NotFound",
     "OdpsError",
+    "OdpsWarning",
     "PermissionDenied",
     "ProtocolError",
     "ReadTooLarge",
@@ -72,6 +75,10 @@ class OdpsError(Exception):
 
     def __reduce__(self) -> tuple[Callable[..., OdpsError], tuple[object, ...]]:
         return _restore, (type(self), self.message, dict(self.__dict__))
+
+
+class OdpsWarning(UserWarning):
+    """What the service warned of in an answer (``WarningMessage``)."""
 
 
 class ConfigError(OdpsError, ValueError):

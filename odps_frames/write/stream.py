@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     import pyarrow as pa
 
-    from odps_frames.write.block import BlockReceipt, BlockWriter
+    from odps_frames.write.block import BlockReceipt
     from odps_frames.write.session import WriteSession
 
-__all__ = ["BLOCK_BYTES", "TableWriter"]
+__all__ = ["BLOCK_BYTES", "Sink", "TableWriter"]
 
 BLOCK_BYTES = 64 << 20
 """Small blocks make small files; the service's guides ask for 64 MB and more."""
+
+
+class Sink(Protocol):
+    """Where a writer sends its rows, a body at a time."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the rows that come next."""
+
+    @property
+    def receipts(self) -> tuple[BlockReceipt, ...]:
+        """What arrived."""
+
+    @property
+    def row_offset(self) -> int | None:
+        """The number of the next row, where rows are numbered."""
+
+    @property
+    def staging_id(self) -> str | None:
+        """Of the last body, where the service gives out such numbers."""
+
+    def reshape(self, schema: pa.Schema) -> object:
+        """Take rows of another schema from now on."""
+
+    def send(self, batches: list[pa.RecordBatch]) -> None:
+        """Send a body; may be called again with the same one when it failed."""
+
+    def finish(self) -> tuple[BlockReceipt, ...]:
+        """Make sure that all arrived, and return what the commit is to name."""
 
 
 class TableWriter:
@@ -24,36 +53,65 @@ class TableWriter:
     Closing it sends the rest and tells the session which blocks to commit.
     """
 
-    def __init__(self, session: WriteSession, stream: str, blocks: BlockWriter) -> None:
+    def __init__(self, session: WriteSession, sink: Sink) -> None:
         self._session = session
-        self._stream = stream
-        self._blocks = blocks
+        self._sink = sink
         self._held: list[pa.RecordBatch] = []
         self._held_bytes = 0
-        self.receipts: tuple[BlockReceipt, ...] = ()
+        self._unsent: list[pa.RecordBatch] = []
+        self._closed = False
+
+    @property
+    def receipts(self) -> tuple[BlockReceipt, ...]:
+        """What arrived, for the commit to name."""
+        return self._sink.receipts
+
+    @property
+    def row_offset(self) -> int | None:
+        """How many rows the stream holds; None where each block has a stream of its own."""
+        return self._sink.row_offset
+
+    @property
+    def staging_id(self) -> str | None:
+        """The number under which the last rows were staged (streaming modes)."""
+        return self._sink.staging_id
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows; their schema is the one that the stream was opened with."""
-        if not batch.schema.equals(self._blocks.schema):
-            msg = f"a batch of {batch.schema} for a stream of {self._blocks.schema}"
-            raise ValueError(msg)
+        """Add rows; their schema is the one that the stream was opened with.
+
+        In a session with schema evolution it may change from batch to batch.
+        """
+        if self._closed:
+            raise ValueError("the writer is closed; open another stream for more rows")
+        if not batch.schema.equals(self._sink.schema):
+            if not self._session.spec.schema_evolution:
+                msg = f"a batch of {batch.schema} for a stream of {self._sink.schema}"
+                raise ValueError(msg)
+            self.flush()
+            self._sink.reshape(batch.schema)
         self._held.append(batch)
         self._held_bytes += batch.nbytes
         if self._held_bytes >= BLOCK_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Send what is held as a block."""
-        if self._held:
-            name = f"{self._stream}-{len(self.receipts)}"
-            receipt = self._blocks.write(name, self._held)
-            self.receipts = (*self.receipts, receipt)
-            self._held, self._held_bytes = [], 0
+        """Send what is held as a block; after an error it may be called again."""
+        while self._unsent or self._held:
+            if not self._unsent:
+                # What was sent once stays as it was: only the same rows can be told as such.
+                self._unsent, self._held, self._held_bytes = self._held, [], 0
+            self._sink.send(self._unsent)
+            self._unsent = []
+        self._session.notices.tell()
 
     def close(self) -> None:
         """Send the rest; the session commits what was sent."""
+        if self._closed:
+            return
         self.flush()
-        self._session.accept(self.receipts)
+        self._session.accept(self._sink.finish())
+        self._closed = True
+        self._session.notices.tell()
 
     def __enter__(self) -> Self:
         return self

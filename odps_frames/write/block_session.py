@@ -1,0 +1,356 @@
+"""A write session of the block protocol: numbered blocks, each sent whole (protocol.md §9)."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import pyarrow as pa
+
+from odps_frames.convert.arrow import arrow_type
+from odps_frames.errors import ProtocolError, SchemaMismatch, ServiceUnavailable
+from odps_frames.model.lifecycle import SessionStatus
+from odps_frames.model.table import Partition
+from odps_frames.model.write import BlockOptions, StreamId
+from odps_frames.wire.block_protocol import (
+    BlockCall,
+    BlockCommitCall,
+    BlockId,
+    decode_commit_message,
+    encode_block_commit,
+    encode_block_create,
+    encode_block_write,
+    encode_reserve,
+)
+from odps_frames.wire.envelope import Envelope
+from odps_frames.wire.write_session import decode_receipt, decode_session, decode_stream
+from odps_frames.write.attempts import in_attempts
+from odps_frames.write.block import BlockReceipt, BlockWriter
+from odps_frames.write.session import WriteSession
+from odps_frames.write.stream import TableWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from odps_frames.model.schema import Column, TableSchema
+    from odps_frames.model.write import WriteReceipt, WriteSessionInfo, WriteSpec
+    from odps_frames.transport.base import Transport
+    from odps_frames.transport.retry import Meter, RetryPolicy
+    from odps_frames.write.session import Codec, Named
+
+__all__ = ["BlockSession"]
+
+
+class BlockSession(WriteSession):
+    """Numbered blocks on their way into a table; the commit names one attempt at each."""
+
+    COMMITTED_AS: ClassVar[tuple[SessionStatus, ...]] = (SessionStatus.COMMITTED,)
+    """The answer to a commit of blocks must say it."""
+
+    table_info: WriteSessionInfo
+    """What the service said of the session: columns, how many blocks, which checks."""
+
+    @classmethod
+    def create(
+        cls,
+        transport: Transport,
+        spec: WriteSpec,
+        envelope: Envelope | None = None,
+        *,
+        policy: RetryPolicy | None = None,
+        meter: Meter | None = None,
+    ) -> Self:
+        """Open a session; nothing is visible before its commit."""
+        _check_spec(spec)
+        envelope = envelope or Envelope()
+        reply = decode_session(transport.send(encode_block_create(spec, envelope)))
+        there = envelope.routed(reply.route_token)
+        session = cls(transport, spec, reply.value.session_id, there, policy=policy, meter=meter)
+        session._numbers = itertools.count()
+        session._learn(reply.value)
+        session.notices.heard(reply)
+        session.notices.tell()
+        return session
+
+    @classmethod
+    def attach(
+        cls,
+        transport: Transport,
+        spec: WriteSpec,
+        session_id: str,
+        envelope: Envelope | None = None,
+        *,
+        policy: RetryPolicy | None = None,
+        meter: Meter | None = None,
+    ) -> Self:
+        """Join a session that somebody else made; blocks are then numbered by the caller."""
+        _check_spec(spec)
+        session = cls(transport, spec, session_id, envelope, policy=policy, meter=meter)
+        info = session.info()
+        session._learn(info)
+        session.status = info.status
+        return session
+
+    _numbers: Iterator[int] | None = None
+    """Of the next blocks, where nobody else numbers any."""
+
+    def _learn(self, info: WriteSessionInfo) -> None:
+        if info.schema is None:
+            msg = "the service does not say which columns blocks have (DataSchema)"
+            raise ProtocolError(msg, session_id=self.session_id)
+        self.table_info = info
+
+    @property
+    def schema(self) -> TableSchema:
+        """The columns of the table; rows carry all of them, partition columns last."""
+        schema = self.table_info.schema
+        assert schema is not None  # noqa: S101  _learn made sure
+        return schema
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The columns of a block as they travel."""
+        units = (self.spec.blocks or BlockOptions()).arrow
+        return pa.schema(
+            [
+                pa.field(column.name, arrow_type(column.type, units), column.nullable)
+                for column in self.schema.all_columns
+            ]
+        )
+
+    def write_block(
+        self,
+        number: int,
+        rows: pa.Table | pa.RecordBatch | Sequence[pa.RecordBatch],
+        *,
+        attempt: int = 0,
+        compression: Codec = None,
+    ) -> BlockReceipt:
+        """Send a block; an attempt whose outcome is not known is followed by the next one.
+
+        Partition columns that the session was opened for may be left out of the rows. The commit
+        of this session names the block; another process hands the receipt over to ``accept``.
+
+        Parameters
+        ----------
+        number : int
+            Unique in the session: the same number is the same block, of which one attempt counts.
+        rows : pyarrow.Table, pyarrow.RecordBatch or list of these
+            All rows of the block.
+        attempt : int
+            Of this block; who repeats the work of somebody else begins with a higher one.
+        compression : {"lz4", "zstd"}, optional
+            Of the body.
+
+        Raises
+        ------
+        ValueError
+            For a number that the session does not take.
+        SchemaMismatch
+            For rows that lack a column, or have one that the table has not.
+        ServiceUnavailable
+            When no attempt of those that the policy allows got through.
+        """
+        self._require_normal()
+        self._check_number(number, attempt)
+        batches = self._complete(rows)
+        link = self.blocks(batches[0].schema, compression)
+        receipt = in_attempts(
+            lambda tried: _Attempt(self, link, BlockId(number, tried)).send(batches),
+            self._policy,
+            self.meter,
+            first=attempt,
+        )
+        self.accept([receipt])
+        self.notices.tell()
+        return receipt
+
+    def open_stream(
+        self,
+        index: int | str = 0,
+        *,
+        schema: pa.Schema,
+        compression: Codec = None,
+        version: int | None = None,
+    ) -> TableWriter:
+        """Open a writer that cuts its rows into blocks and numbers them by itself.
+
+        Only the one who made the session can do that; others number with ``write_block``.
+        """
+        if version is not None or index != 0:
+            raise ValueError(
+                f"open_stream({index!r}, version={version!r}) in a session of blocks, which has "
+                "no named streams; leave both out, or use write_block(number, rows)"
+            )
+        if self._numbers is None:
+            raise ValueError(
+                "this session was made elsewhere, where blocks may be numbered as well; say the "
+                "numbers yourself: write_block(number, rows)"
+            )
+        return TableWriter(self, _NumberedBlocks(self, schema, compression, self._numbers))
+
+    def commit(self, streams: Iterable[Named] | Literal["closed"] | None = None) -> None:
+        """Make the blocks visible whose receipts are known here, all at once."""
+        if streams is not None:
+            raise ValueError("a session of blocks has no streams; commit() takes its receipts")
+        if self.status is SessionStatus.COMMITTED:
+            return
+        self._require_normal()
+        messages = tuple(receipt.message or "" for receipt in self.receipts)
+        call = BlockCommitCall(self.spec.table, self.session_id, messages)
+        self._commit(encode_block_commit(call, self._envelope))
+
+    def _check_number(self, number: int, attempt: int) -> None:
+        for name, value in (("number", number), ("attempt", attempt)):
+            if isinstance(value, bool) or value < 0:
+                raise ValueError(f"{name}={value!r}; expected 0 or more")
+        bound = self.table_info.max_blocks
+        if bound is not None and number >= bound:
+            raise ValueError(f"number={number}; the session takes blocks below {bound}")
+
+    def _complete(
+        self, rows: pa.Table | pa.RecordBatch | Sequence[pa.RecordBatch]
+    ) -> list[pa.RecordBatch]:
+        """Put the columns in order, with the static partition where the rows do not say it."""
+        match rows:
+            case pa.Table():
+                table = rows
+            case pa.RecordBatch():
+                table = pa.Table.from_batches([rows])
+            case _ if rows:
+                table = pa.Table.from_batches(list(rows))
+            case _:
+                raise ValueError("no batch for the block; give one, which may have no rows")
+        places = {name.lower(): place for place, name in enumerate(table.column_names)}
+        static = _static(self.spec)
+        columns, missing = [], []
+        for column in self.schema.all_columns:
+            name = column.name.lower()
+            if (place := places.pop(name, None)) is not None:
+                columns.append(table.column(place))
+            elif name in static:
+                columns.append(_constant(static[name], column, table.num_rows))
+            else:
+                missing.append(column.name)
+        if missing or places:
+            raise SchemaMismatch(
+                f"the rows of a block lack {missing} and have {list(places)} beyond the columns "
+                f"of {self.spec.table}: {list(self.arrow_schema.names)}"
+            )
+        names = [column.name for column in self.schema.all_columns]
+        whole = pa.Table.from_arrays(columns, names=names)
+        return whole.to_batches() or [pa.RecordBatch.from_pylist([], schema=whole.schema)]
+
+
+def _check_spec(spec: WriteSpec) -> None:
+    said = {
+        "exactly_once": spec.exactly_once,
+        "schema_evolution": spec.schema_evolution,
+        "flags": spec.flags,
+    }
+    for name, value in said.items():
+        if value:
+            raise ValueError(
+                f"{name}={value!r} with blocks, which have no such thing; leave it out"
+            )
+
+
+def _static(spec: WriteSpec) -> dict[str, str]:
+    items = Partition.of(spec.partition).items if spec.partition else ()
+    return {name.lower(): value for name, value in items}
+
+
+def _constant(text: str, column: Column, n_rows: int) -> pa.ChunkedArray[Any]:
+    value: Any = pa.scalar(text).cast(arrow_type(column.type))
+    return pa.chunked_array([pa.repeat(value, n_rows)])
+
+
+class _Attempt:
+    """One attempt at a block: reserved, written, and its receipt held against what was sent."""
+
+    def __init__(self, session: BlockSession, link: BlockWriter, block: BlockId) -> None:
+        self._session = session
+        self._link = link
+        self._block = block
+
+    def send(self, batches: list[pa.RecordBatch]) -> BlockReceipt:
+        link, block = self._link, self._block
+        n_rows = sum(batch.num_rows for batch in batches)
+        token, envelope = self._reserve()
+        call = BlockCall(
+            table=link.spec.table, session_id=link.session_id, block=block, quota_token=token
+        )
+        request = encode_block_write(call, lambda: link.body(batches), envelope=envelope)
+        receipt = link.notices.heard(decode_receipt(link.transport.send(request))).value
+        self._check(receipt, n_rows)
+        n_bytes = sum(batch.nbytes for batch in batches)
+        link.meter.add(rows=n_rows, n_bytes=n_bytes)
+        stream = StreamId(link.session_id, f"block-{block.block}", block.attempt)
+        return BlockReceipt(stream, n_rows, n_bytes, receipt.commit_message)
+
+    def _reserve(self) -> tuple[str, Envelope]:
+        link = self._link
+        request = encode_reserve(link.spec.table, link.session_id, self._block, link.envelope)
+        reply = link.notices.heard(decode_stream(link.transport.send(request)))
+        if not reply.value.quota_token or not reply.route_token:
+            lacking = "route token" if reply.value.quota_token else "QuotaToken"
+            msg = f"the answer to the reservation of {self._block.stream!r} has no {lacking}"
+            raise ProtocolError(msg, session_id=link.session_id)
+        return reply.value.quota_token, link.envelope.routed(reply.route_token)
+
+    def _check(self, receipt: WriteReceipt, n_rows: int) -> None:
+        """Hold what the service says against what was sent (protocol.md §9)."""
+        session_id = self._link.session_id
+        if receipt.commit_message is None:
+            msg = f"the receipt of {self._block.stream!r} has no CommitMessage"
+            raise ProtocolError(msg, session_id=session_id)
+        if receipt.n_rows != n_rows:
+            # A body may have been carried out more often than its answers told: a new attempt.
+            msg = f"{self._block.stream!r} holds {receipt.n_rows} rows after {n_rows} were sent"
+            raise ServiceUnavailable(msg, session_id=session_id)
+        if not self._session.table_info.enhance_write_check:
+            return
+        sent = (self._block.block, self._block.attempt, n_rows)
+        try:
+            said = decode_commit_message(receipt.commit_message)
+        except ValueError as error:
+            msg = f"the CommitMessage of {self._block.stream!r} cannot be read: {error}"
+            raise ProtocolError(msg, session_id=session_id) from error
+        if any(found not in (None, wanted) for found, wanted in zip(said, sent, strict=True)):
+            msg = f"block, attempt and rows {sent} were sent; the CommitMessage says {said}"
+            raise ProtocolError(msg, session_id=session_id)
+
+
+class _NumberedBlocks:
+    """The rows of a writer, as blocks with the next numbers of the session."""
+
+    row_offset = None
+    staging_id = None
+
+    def __init__(
+        self, session: BlockSession, schema: pa.Schema, codec: Codec, numbers: Iterator[int]
+    ) -> None:
+        self._session = session
+        self._codec = codec
+        self._numbers = numbers
+        self._next: int | None = None
+        self._receipts: list[BlockReceipt] = []
+        self.schema = schema
+
+    @property
+    def receipts(self) -> tuple[BlockReceipt, ...]:
+        return tuple(self._receipts)
+
+    def reshape(self, schema: pa.Schema) -> Self:
+        self.schema = schema
+        return self
+
+    def send(self, batches: list[pa.RecordBatch]) -> None:
+        if self._next is None:
+            self._next = next(self._numbers)
+        receipt = self._session.write_block(self._next, batches, compression=self._codec)
+        self._receipts.append(receipt)
+        self._next = None
+
+    def finish(self) -> tuple[BlockReceipt, ...]:
+        return self.receipts
