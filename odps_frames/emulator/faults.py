@@ -24,6 +24,7 @@ __all__ = [
     "DropEndMark",
     "Fault",
     "Faults",
+    "Flip",
     "Refuse",
     "Reset",
     "Truncate",
@@ -61,7 +62,12 @@ class DropEndMark:
     """Send every row, but not the mark that ends an Arrow stream."""
 
 
-Effect: TypeAlias = Refuse | Reset | Cut | Truncate | DropEndMark
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """Change one bit of the answer: the lowest of the byte at ``at_byte``."""
+
+
+Effect: TypeAlias = Refuse | Reset | Cut | Truncate | DropEndMark | Flip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +153,10 @@ def spoil(fault: Fault, carry_out: CarryOut, *, xml: bool, request_id: str) -> R
     """
     if isinstance(fault.effect, DropEndMark):
         return carry_out(end_mark=False)
+    if isinstance(fault.effect, Flip):
+        response = carry_out(end_mark=True)
+        body = OutgoingBody(_flipped(pieces_of(response), fault.at_byte))
+        return replace(response, body=body)
     if fault.when == "before":
         return _instead(fault, xml=xml, request_id=request_id)
     response = carry_out(end_mark=True)
@@ -174,6 +184,18 @@ _CODES = {
     503: "ServiceUnavailable",
     504: "ServiceUnavailable",
 }
+
+
+def _flipped(pieces: Iterable[Buffer], at_byte: int) -> Iterator[Buffer]:
+    for piece in pieces:
+        view = memoryview(piece).cast("B")
+        if 0 <= at_byte < len(view):
+            spoilt = bytearray(view)
+            spoilt[at_byte] ^= 1
+            yield spoilt
+        else:
+            yield view
+        at_byte -= len(view)
 
 
 def _broken_off(response: Response, fault: Fault) -> Response:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from odps_frames.model.blob import BlobData, StagedBlob
     from odps_frames.model.table import Partition
     from odps_frames.model.write import StreamId
+    from odps_frames.transport.notices import Notices
 
 __all__ = ["BlobMethods"]
 
@@ -22,6 +23,7 @@ class BlobMethods:
     """The part of a write session that uploads blobs."""
 
     _blobs: BlobUploads
+    notices: Notices
 
     def write_blob(  # noqa: PLR0913  what can be said of a blob
         self,
@@ -60,7 +62,9 @@ class BlobMethods:
             checksum=checksum,
             size=size,
         )
-        return self._blobs.write(blob, stream=stream, compression=Compression.of(compression))
+        staged = self._blobs.write(blob, stream=stream, compression=Compression.of(compression))
+        self.notices.tell()
+        return staged
 
     def write_blobs(
         self,
@@ -75,4 +79,18 @@ class BlobMethods:
         together.
         """
         chosen = Compression.of(compression)
-        return self._blobs.write_many(blobs, stream=stream, compression=chosen)
+        staged = self._blobs.write_many(blobs, stream=stream, compression=chosen)
+        self.notices.tell()
+        return staged
+
+    def close_blobs(self) -> tuple[StreamId, ...]:
+        """Say that all blobs are uploaded; return their streams.
+
+        A session that commits does so by itself. One that only writes, for another that commits,
+        gives it the streams (``accept_blobs``).
+        """
+        return self._blobs.close_streams()
+
+    def accept_blobs(self, streams: Iterable[StreamId]) -> None:
+        """Note streams of blobs that others have filled and closed, for the commit to name."""
+        self._blobs.accept(streams)

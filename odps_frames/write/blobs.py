@@ -14,6 +14,7 @@ from odps_frames.errors import CorruptStream, ProtocolError
 from odps_frames.model.blob import Checksum, StagedBlob, blob_column_ids
 from odps_frames.model.table import Partition
 from odps_frames.model.write import StreamId, WriteMode
+from odps_frames.transport.notices import Notices
 from odps_frames.wire.blob_frame import UploadHeader, encode_frame, encode_upload_header
 from odps_frames.wire.blobs import decode_receipt, encode_write_blob, encode_write_blobs
 from odps_frames.wire.checksum import Digest
@@ -59,7 +60,12 @@ class BlobUploads:
     """
 
     def __init__(
-        self, transport: Transport, spec: WriteSpec, session_id: str, envelope: Envelope
+        self,
+        transport: Transport,
+        spec: WriteSpec,
+        session_id: str,
+        envelope: Envelope,
+        notices: Notices | None = None,
     ) -> None:
         self._transport = transport
         self._spec = spec
@@ -67,6 +73,8 @@ class BlobUploads:
         self._envelope = envelope
         self._lock = threading.Lock()
         self._streams: dict[str, StreamId] = {}
+        self._accepted: dict[StreamId, None] = {}
+        self._notices = notices or Notices()
         self._schema: WriteSchema | None = None
 
     def write(
@@ -130,8 +138,18 @@ class BlobUploads:
             request = encode_close(
                 self._spec.table, stream, mode=self._spec.mode, envelope=self._envelope
             )
-            decode_done(self._transport.send(request))
-        return streams
+            self._notices.heard(decode_done(self._transport.send(request)))
+        with self._lock:
+            self._accepted |= dict.fromkeys(streams)
+            return tuple(self._accepted)
+
+    def accept(self, streams: Iterable[StreamId]) -> None:
+        """Note streams of blobs that somebody else has closed, for the commit to name."""
+        with self._lock:
+            for stream in streams:
+                if stream.session_id != self._session_id:
+                    raise ValueError(f"{stream} is not of session {self._session_id}")
+                self._accepted[stream] = None
 
     def _write_group(
         self,
@@ -161,7 +179,7 @@ class BlobUploads:
 
     def _send(self, request: Request, n_blobs: int) -> BlobReceipt:
         try:
-            return decode_receipt(self._transport.send(request), n_blobs).value
+            return self._notices.heard(decode_receipt(self._transport.send(request), n_blobs)).value
         except UnreadableBlob as failure:
             raise failure.__cause__ or failure from None
 
@@ -205,7 +223,7 @@ class BlobUploads:
                 request = encode_open(
                     self._spec.table, wanted, mode=self._spec.mode, envelope=self._envelope
                 )
-                reply = decode_stream(self._transport.send(request))
+                reply = self._notices.heard(decode_stream(self._transport.send(request)))
                 self._envelope = self._envelope.routed(reply.route_token)
                 self._streams[name] = wanted
             return self._streams[name]

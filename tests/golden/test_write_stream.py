@@ -125,6 +125,7 @@ CASES: dict[str, Case] = {
     **both_versions("2"),
     **both_versions("3"),
     "ms-v2-delta-table-write": writing(WriteReceipt(), routed(1), stream=FIRST, n_rows=2),
+    "ms-v3-blob-auto-upload-table-write": writing(WriteReceipt(), routed(1, THREE), stream=FIRST),
     "ms-v3-streaming-create-write-stream": opening(
         OPENED, THREE, StreamCall(NEWER, STREAMED, mode=STREAMING)
     ),
