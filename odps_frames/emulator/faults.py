@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from odps_frames.emulator.bodies import BrokenConnection, OutgoingBody, pieces_of
 from odps_frames.errors import ServiceError
-from odps_frames.wire.reply import encode_error
+from odps_frames.wire.reply import encode_error, encode_warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +28,7 @@ __all__ = [
     "Refuse",
     "Reset",
     "Truncate",
+    "Warn",
     "spoil",
 ]
 
@@ -67,7 +68,14 @@ class Flip:
     """Change one bit of the answer: the lowest of the byte at ``at_byte``."""
 
 
-Effect: TypeAlias = Refuse | Reset | Cut | Truncate | DropEndMark | Flip
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Answer a storage action as usual, with a warning."""
+
+    message: str
+
+
+Effect: TypeAlias = Refuse | Reset | Cut | Truncate | DropEndMark | Flip | Warn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +161,8 @@ def spoil(fault: Fault, carry_out: CarryOut, *, xml: bool, request_id: str) -> R
     """
     if isinstance(fault.effect, DropEndMark):
         return carry_out(end_mark=False)
+    if isinstance(fault.effect, Warn):
+        return encode_warning(carry_out(end_mark=True), fault.effect.message)
     if isinstance(fault.effect, Flip):
         response = carry_out(end_mark=True)
         body = OutgoingBody(_flipped(pieces_of(response), fault.at_byte))

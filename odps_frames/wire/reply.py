@@ -28,6 +28,7 @@ __all__ = [
     "decode_reply",
     "encode_error",
     "encode_reply",
+    "encode_warning",
 ]
 
 T = TypeVar("T")
@@ -62,6 +63,16 @@ def encode_reply(
     if route_token is not None:
         fields[names.ROUTE_TOKEN] = route_token
     return Response.of(json.dumps(members).encode(), headers=fields)
+
+
+def encode_warning(response: Response, warning: str) -> Response:
+    """Put a warning into an answer that is a JSON object; another one is left as it is."""
+    if not response.ok or response.headers.get("Content-Type") != "application/json":
+        return response
+    document = documents.load(response.read()) | {WARNING: warning}
+    return Response.of(
+        json.dumps(document).encode(), status=response.status, headers=dict(response.headers)
+    )
 
 
 def decode_document(response: Response) -> dict[str, Any]:

@@ -8,24 +8,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import pyarrow as pa
 
 from odps_frames.convert.arrow import arrow_type
-from odps_frames.errors import ProtocolError, SchemaMismatch, ServiceUnavailable
+from odps_frames.errors import ProtocolError, SchemaMismatch
 from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.model.table import Partition
-from odps_frames.model.write import BlockOptions, StreamId
+from odps_frames.model.write import BlockOptions
 from odps_frames.wire.block_protocol import (
-    BlockCall,
     BlockCommitCall,
     BlockId,
-    decode_commit_message,
     encode_block_commit,
     encode_block_create,
-    encode_block_write,
-    encode_reserve,
 )
 from odps_frames.wire.envelope import Envelope
-from odps_frames.wire.write_session import decode_receipt, decode_session, decode_stream
+from odps_frames.wire.write_session import decode_session
 from odps_frames.write.attempts import in_attempts
-from odps_frames.write.block import BlockReceipt, BlockWriter
+from odps_frames.write.numbered_block import BlockAttempt, NumberedBlocks
 from odps_frames.write.session import WriteSession
 from odps_frames.write.stream import TableWriter
 
@@ -33,9 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from odps_frames.model.schema import Column, TableSchema
-    from odps_frames.model.write import WriteReceipt, WriteSessionInfo, WriteSpec
+    from odps_frames.model.write import WriteSessionInfo, WriteSpec
     from odps_frames.transport.base import Transport
     from odps_frames.transport.retry import Meter, RetryPolicy
+    from odps_frames.write.block import BlockReceipt
     from odps_frames.write.session import Codec, Named
 
 __all__ = ["BlockSession"]
@@ -91,8 +88,20 @@ class BlockSession(WriteSession):
         session.status = info.status
         return session
 
-    _numbers: Iterator[int] | None = None
-    """Of the next blocks, where nobody else numbers any."""
+    def __init__(
+        self,
+        transport: Transport,
+        spec: WriteSpec,
+        session_id: str,
+        envelope: Envelope | None = None,
+        *,
+        policy: RetryPolicy | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        super().__init__(transport, spec, session_id, envelope, policy=policy, meter=meter)
+        self._numbers: Iterator[int] | None = None
+        """Of the next blocks, where nobody else numbers any."""
+        self._numbered: set[int] = set()
 
     def _learn(self, info: WriteSessionInfo) -> None:
         if info.schema is None:
@@ -151,12 +160,28 @@ class BlockSession(WriteSession):
         ServiceUnavailable
             When no attempt of those that the policy allows got through.
         """
-        self._require_normal()
         self._check_number(number, attempt)
+        with self._lock:
+            if number in self._numbered:
+                raise ValueError(f"number={number} was given to a block of open_stream() already")
+        return self._send_block(number, rows, attempt=attempt, compression=compression)
+
+    def _send_block(
+        self,
+        number: int,
+        rows: pa.Table | pa.RecordBatch | Sequence[pa.RecordBatch],
+        *,
+        attempt: int,
+        compression: Codec,
+    ) -> BlockReceipt:
+        self._require_normal()
         batches = self._complete(rows)
         link = self.blocks(batches[0].schema, compression)
+        enhanced = bool(self.table_info.enhance_write_check)
         receipt = in_attempts(
-            lambda tried: _Attempt(self, link, BlockId(number, tried)).send(batches),
+            lambda tried: BlockAttempt(link, BlockId(number, tried), enhanced=enhanced).send(
+                batches
+            ),
             self._policy,
             self.meter,
             first=attempt,
@@ -164,6 +189,13 @@ class BlockSession(WriteSession):
         self.accept([receipt])
         self.notices.tell()
         return receipt
+
+    def _next_number(self, numbers: Iterator[int]) -> int:
+        with self._lock:
+            number = next(n for n in numbers if f"block-{n}" not in self._receipts)
+            self._numbered.add(number)
+        self._check_number(number, 0)
+        return number
 
     def open_stream(
         self,
@@ -182,12 +214,17 @@ class BlockSession(WriteSession):
                 f"open_stream({index!r}, version={version!r}) in a session of blocks, which has "
                 "no named streams; leave both out, or use write_block(number, rows)"
             )
-        if self._numbers is None:
+        numbers = self._numbers
+        if numbers is None:
             raise ValueError(
                 "this session was made elsewhere, where blocks may be numbered as well; say the "
                 "numbers yourself: write_block(number, rows)"
             )
-        return TableWriter(self, _NumberedBlocks(self, schema, compression, self._numbers))
+
+        def send(number: int, batches: list[pa.RecordBatch]) -> BlockReceipt:
+            return self._send_block(number, batches, attempt=0, compression=compression)
+
+        return TableWriter(self, NumberedBlocks(schema, lambda: self._next_number(numbers), send))
 
     def commit(self, streams: Iterable[Named] | Literal["closed"] | None = None) -> None:
         """Make the blocks visible whose receipts are known here, all at once."""
@@ -263,94 +300,3 @@ def _static(spec: WriteSpec) -> dict[str, str]:
 def _constant(text: str, column: Column, n_rows: int) -> pa.ChunkedArray[Any]:
     value: Any = pa.scalar(text).cast(arrow_type(column.type))
     return pa.chunked_array([pa.repeat(value, n_rows)])
-
-
-class _Attempt:
-    """One attempt at a block: reserved, written, and its receipt held against what was sent."""
-
-    def __init__(self, session: BlockSession, link: BlockWriter, block: BlockId) -> None:
-        self._session = session
-        self._link = link
-        self._block = block
-
-    def send(self, batches: list[pa.RecordBatch]) -> BlockReceipt:
-        link, block = self._link, self._block
-        n_rows = sum(batch.num_rows for batch in batches)
-        token, envelope = self._reserve()
-        call = BlockCall(
-            table=link.spec.table, session_id=link.session_id, block=block, quota_token=token
-        )
-        request = encode_block_write(call, lambda: link.body(batches), envelope=envelope)
-        receipt = link.notices.heard(decode_receipt(link.transport.send(request))).value
-        self._check(receipt, n_rows)
-        n_bytes = sum(batch.nbytes for batch in batches)
-        link.meter.add(rows=n_rows, n_bytes=n_bytes)
-        stream = StreamId(link.session_id, f"block-{block.block}", block.attempt)
-        return BlockReceipt(stream, n_rows, n_bytes, receipt.commit_message)
-
-    def _reserve(self) -> tuple[str, Envelope]:
-        link = self._link
-        request = encode_reserve(link.spec.table, link.session_id, self._block, link.envelope)
-        reply = link.notices.heard(decode_stream(link.transport.send(request)))
-        if not reply.value.quota_token or not reply.route_token:
-            lacking = "route token" if reply.value.quota_token else "QuotaToken"
-            msg = f"the answer to the reservation of {self._block.stream!r} has no {lacking}"
-            raise ProtocolError(msg, session_id=link.session_id)
-        return reply.value.quota_token, link.envelope.routed(reply.route_token)
-
-    def _check(self, receipt: WriteReceipt, n_rows: int) -> None:
-        """Hold what the service says against what was sent (protocol.md §9)."""
-        session_id = self._link.session_id
-        if receipt.commit_message is None:
-            msg = f"the receipt of {self._block.stream!r} has no CommitMessage"
-            raise ProtocolError(msg, session_id=session_id)
-        if receipt.n_rows != n_rows:
-            # A body may have been carried out more often than its answers told: a new attempt.
-            msg = f"{self._block.stream!r} holds {receipt.n_rows} rows after {n_rows} were sent"
-            raise ServiceUnavailable(msg, session_id=session_id)
-        if not self._session.table_info.enhance_write_check:
-            return
-        sent = (self._block.block, self._block.attempt, n_rows)
-        try:
-            said = decode_commit_message(receipt.commit_message)
-        except ValueError as error:
-            msg = f"the CommitMessage of {self._block.stream!r} cannot be read: {error}"
-            raise ProtocolError(msg, session_id=session_id) from error
-        if any(found not in (None, wanted) for found, wanted in zip(said, sent, strict=True)):
-            msg = f"block, attempt and rows {sent} were sent; the CommitMessage says {said}"
-            raise ProtocolError(msg, session_id=session_id)
-
-
-class _NumberedBlocks:
-    """The rows of a writer, as blocks with the next numbers of the session."""
-
-    row_offset = None
-    staging_id = None
-
-    def __init__(
-        self, session: BlockSession, schema: pa.Schema, codec: Codec, numbers: Iterator[int]
-    ) -> None:
-        self._session = session
-        self._codec = codec
-        self._numbers = numbers
-        self._next: int | None = None
-        self._receipts: list[BlockReceipt] = []
-        self.schema = schema
-
-    @property
-    def receipts(self) -> tuple[BlockReceipt, ...]:
-        return tuple(self._receipts)
-
-    def reshape(self, schema: pa.Schema) -> Self:
-        self.schema = schema
-        return self
-
-    def send(self, batches: list[pa.RecordBatch]) -> None:
-        if self._next is None:
-            self._next = next(self._numbers)
-        receipt = self._session.write_block(self._next, batches, compression=self._codec)
-        self._receipts.append(receipt)
-        self._next = None
-
-    def finish(self) -> tuple[BlockReceipt, ...]:
-        return self.receipts
