@@ -66,7 +66,7 @@ class WriteSession(BlobMethods, Committing):
         super().__init__(transport, spec, session_id, envelope, policy=policy, meter=meter)
         self._lock = threading.Lock()
         self._receipts: dict[str, BlockReceipt] = {}
-        self._blobs = BlobUploads(transport, spec, session_id, self._envelope)
+        self._blobs = BlobUploads(transport, spec, session_id, self._envelope, self.notices)
 
     @classmethod
     def create(
