@@ -24,6 +24,7 @@ from odps_frames.emulator.refusals import (
     invalid,
     malformed,
     no_partition,
+    unsupported,
 )
 from odps_frames.emulator.specs import partition_of
 from odps_frames.emulator.tunnel.arrow_frames import decode_frames
@@ -86,6 +87,8 @@ class Uploads:
         now = self._store.now()
         with self._store.database.write() as connection:
             table = need_table(connection, call.table)
+            if table.primary_key:
+                raise unsupported("an upload without operations to a table with a primary key")
             values = named_partition(table, call.partition)
             if values and call.create_partition:
                 add_partition(connection, table.id, values, now)
@@ -118,20 +121,21 @@ class Uploads:
             raise invalid(f"blockid={call.block}; expected 0 to {MAX_BLOCKS - 1}")
         with self._store.database.read() as connection:
             session, table = self._normal(connection, call)
-        intake = Intake(self._store.files, table, session.static)
+        intake = Intake(self._store.files, table, session.static, settle=self._store.settle_bounds)
         try:
             for batch in _batches(call, table, decoded(body, call.encoding)):
                 intake.take(batch)
-            self._stage(call, intake.finish())
+            replaced = self._stage(call, intake.finish())
         except (IncompleteRead, CorruptStream) as error:
             intake.abandon()
             raise malformed(f"the rows cannot be read: {error}") from error
         except BaseException:
             intake.abandon()
             raise
+        self._store.files.delete(replaced)
 
-    def _stage(self, call: WriteBlock, files: Iterable[NewFile]) -> None:
-        """Make the rows those of their block, instead of what came under its number before."""
+    def _stage(self, call: WriteBlock, files: Iterable[NewFile]) -> list[str]:
+        """Make the rows those of their block; return the files that they replace."""
         with self._store.database.write() as connection:
             session, table = self._normal(connection, call)
             name = str(call.block)
@@ -151,7 +155,7 @@ class Uploads:
             kept.add_stream(connection, block)
             kept.stage(connection, block, files)
             kept.set_stream_state(connection, block, CLOSED)
-        self._store.files.delete(replaced)
+        return replaced
 
     def commit(self, call: CommitUpload) -> Upload:
         """Make the rows of all blocks visible; doing it twice does nothing."""
@@ -168,6 +172,7 @@ class Uploads:
                         for number in sorted(blocks)
                         for file in kept.staged_files(connection, blocks[number])
                     ],
+                    self._store.files,
                     static=session.static,
                     overwrite=session.overwrite,
                     session=session.id,
