@@ -20,7 +20,7 @@ from odps_frames.model.table import Partition
 if TYPE_CHECKING:
     from odps_frames.model.schema import Column
 
-__all__ = ["Latest", "Selection", "check", "latest", "select"]
+__all__ = ["Latest", "Selection", "check", "latest", "meeting", "select"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +229,13 @@ def _as_data(schema: TableSchema) -> TableSchema:
 
 def _compared(text: str, schema: TableSchema, present: tuple[Partition, ...]) -> set[Partition]:
     condition = filters.parse(text, _as_data(schema))
-    if condition is None:
-        return set(present)
+    return set(present) if condition is None else set(meeting(condition, schema, present))
+
+
+def meeting(
+    condition: filters.Condition, schema: TableSchema, present: tuple[Partition, ...]
+) -> tuple[Partition, ...]:
+    """Return the partitions that meet a condition on partition columns."""
     columns = [
         pa.array(
             [_value(partition, column.name.lower()) for partition in present], pa.string()
@@ -239,7 +244,7 @@ def _compared(text: str, schema: TableSchema, present: tuple[Partition, ...]) ->
     ]
     batch = pa.RecordBatch.from_arrays(columns, names=list(schema.partition_names))
     kept = filters.mask(condition, batch).to_pylist()
-    return {partition for partition, keep in zip(present, kept, strict=True) if keep}
+    return tuple(partition for partition, keep in zip(present, kept, strict=True) if keep)
 
 
 def _order(partition: Partition, columns: tuple[Column, ...]) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -42,6 +43,8 @@ __all__ = ["Scan", "ScanOptions"]
 BATCH_ROWS = 65_536
 PREVIEW_ROWS = 1_000
 """More rows than this are read through a session: a preview may be cut by the service."""
+MAX_NAMED = 10_000
+"""More partitions than this are not named because of a filter alone."""
 _TIMESTAMPS = frozenset({PrimitiveType(Kind.TIMESTAMP), PrimitiveType(Kind.TIMESTAMP_NTZ)})
 
 
@@ -58,6 +61,8 @@ class ScanOptions:
     max_bytes: int | None = None
     validate: bool = True
     progress: ProgressOption = False
+    push_down: bool = True
+    """Let the service, and the choice of partitions, leave out rows that a filter would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +255,19 @@ class Scan:
         return _Opened(iter(()), self.arrow_schema, None)
 
     def _chosen_partitions(self) -> tuple[Partition, ...] | None:
-        if not self.selections:
+        wanted = None
+        if self.condition is not None and self.options.push_down:
+            wanted = row_filters.about_partitions(self.condition, self.info.schema)
+        if not self.selections and wanted is None:
             return None
         existing = tuple(info.partition for info in self.connection.list_partitions(self.info.ref))
         for selection in self.selections:
             existing = partition_choice.select(selection, self.info.schema, existing)
+        if wanted is not None:
+            with contextlib.suppress(pa.ArrowInvalid):  # values that are not of their type
+                existing = partition_choice.meeting(wanted, self.info.schema, existing)
+            if not self.selections and (len(existing) > MAX_NAMED or not speakable(existing)):
+                return None  # the rows tell, too
         return existing
 
     def _preview(self, meter: Meter) -> _Opened | None:
@@ -293,17 +306,33 @@ class Scan:
             else tuple(str(each) for each in chosen),
             "split_by": BySize(self.options.split_bytes) if self.options.split_bytes else BySize(),
         }
-        arrow = self._arrow()
-        ask = self.connection.read_session
-        try:
-            return ask(self.info.ref, meter=meter, arrow=arrow, **wanted)
-        except ServiceError as refused:
-            # A service that cannot say a stored time in nanoseconds refuses the unit; without a
-            # unit asked for, microseconds hold all times that MaxCompute has.
-            if refused.status != 400 or self.options.timestamp_unit or not self._has_timestamps():  # noqa: PLR2004
-                raise
-            wider = replace(arrow, timestamp_unit=TimeUnit.MICRO)
-            return ask(self.info.ref, meter=meter, arrow=wider, **wanted)
+        refusals = []
+        for way in self._ways():
+            try:
+                return self.connection.read_session(self.info.ref, meter=meter, **wanted, **way)
+            except ServiceError as refused:
+                if refused.status != 400:  # noqa: PLR2004  what is wrong in the request itself
+                    raise
+                refusals.append(refused)
+        raise refusals[0]
+
+    def _ways(self) -> Iterator[dict[str, Any]]:
+        """How to ask, best first: a service may refuse units, or words of a filter."""
+        units = [self._arrow()]
+        if self.options.timestamp_unit is None and self._has_timestamps():
+            # A service that cannot say a stored time in nanoseconds refuses the unit;
+            # microseconds hold all times that MaxCompute has.
+            units.append(replace(units[0], timestamp_unit=TimeUnit.MICRO))
+        said = None
+        if self.condition is not None and self.options.push_down:
+            said = row_filters.pushed(self.condition, self.info.schema)
+        for text in dict.fromkeys((said, None)):
+            for arrow in units:
+                yield {
+                    "arrow": arrow,
+                    "row_filter": text,
+                    "row_filter_fallback": text is not None,
+                }
 
     def _has_timestamps(self) -> bool:
         data, _ = needed(

@@ -194,7 +194,7 @@ class ReadSession:
 
         found = gather(chosen, read, max_workers=max_workers, ordered=ordered, meter=meter)
         skips = options is not None and options.skip_rows > 0
-        if n_rows is None or skips or self.spec.row_filter is not None:
+        if n_rows is None or skips:
             return found
         whole = splits is None or sorted(chosen, key=repr) == sorted(self.splits, key=repr)
         return _counted(found, n_rows) if whole else found

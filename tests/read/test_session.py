@@ -56,15 +56,20 @@ def test_more_rows_than_were_counted_are_refused() -> None:
         session(5).to_arrow()
 
 
+def test_counts_of_a_session_with_a_filter_are_of_the_rows_that_come() -> None:
+    assert session(6, "n > 0").to_arrow().num_rows == 6
+    with pytest.raises(IncompleteRead):
+        session(7, "n > 0").to_arrow()
+
+
 def test_the_same_splits_given_by_hand_are_counted_too() -> None:
     reading = session(7)
     with pytest.raises(IncompleteRead):
         list(reading.batches(reversed(reading.splits)))
 
 
-def test_parts_of_a_session_and_filtered_rows_are_not_counted() -> None:
+def test_parts_of_a_session_are_not_counted() -> None:
     reading = session(7)
     assert sum(batch.num_rows for batch in reading.batches(reading.splits[:1])) == 3
-    assert session(7, "n > 0").to_arrow().num_rows == 6
     skipping = reading.batches(options=BatchOptions(skip_rows=1))
     assert sum(batch.num_rows for batch in skipping) == 6
