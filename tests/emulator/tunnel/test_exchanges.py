@@ -201,6 +201,17 @@ def test_columns_that_came_meanwhile(inside: Tunnel) -> None:
     assert inside.service.rows() == []
 
 
+def test_uploads_replace_no_keys(inside: Tunnel) -> None:
+    inside.service.sql(
+        "CREATE TABLE k (id BIGINT NOT NULL, name STRING, PRIMARY KEY (id)) "
+        "TBLPROPERTIES ('transactional'='true')"
+    )
+    keyed = Tunnel(inside.service, "/projects/demo/tables/k")
+    with pytest.raises(ServiceError, match="primary key"):
+        keyed.upload()
+    assert keyed.rows(keyed.download(), 0, 1) == []
+
+
 def test_nulls_that_may_not_be(inside: Tunnel) -> None:
     inside.service.sql("CREATE TABLE n (id BIGINT NOT NULL, name STRING)")
     strict = Tunnel(inside.service, "/projects/demo/tables/n")
