@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.catalog.blobs import commit_blobs
 from odps_frames.emulator.catalog.contents import add_files, remove_files, touch_partition
 from odps_frames.emulator.catalog.tables import next_version
+from odps_frames.emulator.merge import merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,15 +15,17 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.file_writer import NewFile
+    from odps_frames.emulator.files import Files
     from odps_frames.emulator.specs import Selector, Values
 
 __all__ = ["publish"]
 
 
-def publish(
+def publish(  # noqa: PLR0913  all that a commit is about
     connection: Connection,
     table: Table,
     files: Iterable[NewFile],
+    store: Files,
     *,
     static: Selector,
     overwrite: bool,
@@ -32,16 +35,20 @@ def publish(
     """Make files part of a table, instead of or beside what is there.
 
     Overwriting replaces the one partition named in full, the whole of a table without partitions,
-    or else exactly the partitions that the files are in.
+    or else exactly the partitions that the files are in. In a table with a primary key the rows
+    take the place of those of the same keys.
     """
     added = list(files)
     named = _named(static)
     touched = {file.values for file in added} if named is None else {named}
-    operation = "OVERWRITE" if overwrite else "APPEND"
+    operation = "OVERWRITE" if overwrite else "UPSERT" if table.primary_key else "APPEND"
     version = next_version(connection, table, operation=operation, session=session, now=now)
     if overwrite:
         remove_files(connection, table.id, version, sorted(touched))
-    add_files(connection, table.id, version, added)
+    numbers = add_files(connection, table.id, version, added)
+    if table.primary_key:
+        pairs = list(zip(numbers, added, strict=True))
+        merge(connection, table, version, pairs, store)
     commit_blobs(connection, session)
     if table.partition_columns:
         for values in sorted(touched):

@@ -13,7 +13,7 @@ from odps_frames.emulator.facts import FileFacts, TimeFact
 from odps_frames.emulator.times import time_fact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from odps_frames.emulator.files import Files, Kept
     from odps_frames.emulator.specs import Values
@@ -37,14 +37,34 @@ class NewFile:
     n_bytes: int
     facts: FileFacts
     bucket: int | None = None
+    stream: str = ""
+    """What brought it; the rows of one stream are in order, those of several are not."""
 
 
 class FileWriter:
-    """Writes the rows of one partition, as one file or as several where the form changes."""
+    """Writes the rows of one partition, as one file or as several where the form changes.
 
-    def __init__(self, files: Files, values: Values, times: Mapping[str, DataType]) -> None:
+    Parameters
+    ----------
+    bucket : int, optional
+        The bucket of a clustered table that all the rows are in.
+    sorter : callable, optional
+        Puts rows into the order that each file is to have.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        values: Values,
+        times: Mapping[str, DataType],
+        *,
+        bucket: int | None = None,
+        sorter: Callable[[Kept], Kept] | None = None,
+    ) -> None:
         self._files = files
         self._values = values
+        self._bucket = bucket
+        self._sorter = sorter
         self._times = times
         """The columns with times, by field."""
         self._held: list[Kept] = []
@@ -68,7 +88,8 @@ class FileWriter:
         self._held.append(batch)
         self._held_rows += batch.num_rows
         self.held_bytes += batch.nbytes
-        if self._held_rows >= _JOINED_ROWS or self.held_bytes >= _JOINED_BYTES:
+        enough = self._held_rows >= _JOINED_ROWS or self.held_bytes >= _JOINED_BYTES
+        if enough and self._sorter is None:
             self.flush()
 
     def finish(self) -> None:
@@ -92,12 +113,16 @@ class FileWriter:
         if len(self._held) > 1:
             (batch,) = pa.Table.from_batches(self._held).combine_chunks().to_batches()
         self._held, self._held_rows, self.held_bytes = [], 0, 0
+        if self._sorter is not None:
+            batch = self._sorter(batch)
         if self._current is not None and not self._current.schema.equals(batch.schema):
             self._close()
         if self._current is None:
             self._current = _Current(*self._files.create(batch.schema), batch.schema)
         for start in range(0, batch.num_rows, MAX_BATCH_ROWS):
             self._current.write(batch.slice(start, MAX_BATCH_ROWS), self._times)
+        if self._sorter is not None:
+            self._close()  # what comes later would be out of order
 
     def _close(self) -> None:
         current, self._current = self._current, None
@@ -111,6 +136,7 @@ class FileWriter:
                     n_rows=sum(current.batches),
                     n_bytes=n_bytes,
                     facts=current.facts(),
+                    bucket=self._bucket,
                 )
             )
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from odps_frames.convert.misfit import blame
 from odps_frames.convert.untyped import pc
 from odps_frames.emulator.blob_refs import refuse_blobs
+from odps_frames.emulator.bucketing import Bucketer, sorter
 from odps_frames.emulator.columns import Keeper, WrongType, is_text, time_paths
 from odps_frames.emulator.file_writer import FileWriter
 from odps_frames.emulator.refusals import invalid, malformed
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from odps_frames.convert.untyped import AnyArray
     from odps_frames.emulator.blob_refs import BlobRefs
+    from odps_frames.emulator.bucketing import SettleBounds
     from odps_frames.emulator.catalog.tables import StoredColumn, Table
     from odps_frames.emulator.file_writer import NewFile
     from odps_frames.emulator.files import Files, Kept
@@ -56,6 +58,8 @@ class Intake:
         The rows carry all partition columns, and those of ``static`` say the same there.
     blobs : BlobRefs, optional
         What references the rows may have; without it none.
+    settle : callable, optional
+        Keeps the bounds of a range-clustered table; it may wait for the catalog.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Intake:
         optional: frozenset[str] = frozenset(),
         named_in_rows: bool = False,
         blobs: BlobRefs | None = None,
+        settle: SettleBounds | None = None,
     ) -> None:
         self._files = files
         self._resolve = refuse_blobs if blobs is None else blobs.resolve
@@ -84,7 +89,11 @@ class Intake:
             if time_paths(stored.column.type, "")
         }
         self._keeper = Keeper()
-        self._writers: dict[Values, FileWriter] = {}
+        self._bucketer = None if table.buckets is None else Bucketer(table, settle)
+        self._sorter = sorter(table)
+        self._waiting: list[tuple[Kept, list[AnyArray]]] = []
+        """Rows of a range-clustered table that has no bounds yet."""
+        self._writers: dict[tuple[Values, int | None], FileWriter] = {}
         self.n_rows = 0
 
     @property
@@ -134,13 +143,15 @@ class Intake:
                 self._key(step.column(places[column.name.lower()]), column)
                 for column in self._dynamic
             ]
-            for values, part in by_partition(kept, keys):
-                self._writer(self._filled(values)).write(part)
+            self._waiting.append((kept, keys))
+            if self._can_place():
+                self._place()
             self.n_rows += step.num_rows
             self._make_room()
 
     def finish(self) -> list[NewFile]:
         """Bring all rows to the disk and tell in which files they are."""
+        self._place()
         for writer in self._writers.values():
             writer.finish()
         self._files.settle()
@@ -150,6 +161,25 @@ class Intake:
         """Drop every file that was begun or finished."""
         for writer in self._writers.values():
             writer.abandon()
+
+    def _can_place(self) -> bool:
+        """Whether rows need not wait for more of them, out of which bounds are better."""
+        if self._bucketer is None or self._bucketer.is_ready:
+            return True
+        held = sum(kept.nbytes for kept, _ in self._waiting)
+        n_rows = sum(kept.num_rows for kept, _ in self._waiting)
+        return n_rows >= _STEP_ROWS or held > _HELD_BYTES
+
+    def _place(self) -> None:
+        """Give the rows that wait to the writers of their partitions and buckets."""
+        waiting, self._waiting = self._waiting, []
+        if waiting and self._bucketer is not None and not self._bucketer.is_ready:
+            self._bucketer.settle([kept for kept, _ in waiting])
+        for kept, keys in waiting:
+            buckets = [] if self._bucketer is None else [self._bucketer.of(kept)]
+            for found, part in by_partition(kept, [*keys, *buckets]):
+                bucket = int(found[-1]) if buckets else None
+                self._writer(self._filled(found[: len(keys)]), bucket).write(part)
 
     def _keep(self, batch: pa.RecordBatch, places: dict[str, int]) -> Kept:
         arrays = []
@@ -171,10 +201,15 @@ class Intake:
         except WrongType as error:
             raise invalid(f"column {column.name!r}: {error}") from None
         kept = self._resolve(kept, column)
-        if kept.null_count and not column.nullable:
-            row = self.n_rows + int(pc.index(kept.is_null(), True).as_py())
+        missing = kept.null_count and not column.nullable and self._missing(kept, stored)
+        if missing and pc.any(missing).as_py():
+            row = self.n_rows + int(pc.index(missing, True).as_py())
             raise invalid(f"column {column.name!r}, row {row}: NULL; the column is NOT NULL")
         return kept
+
+    def _missing(self, kept: AnyArray, stored: StoredColumn) -> AnyArray:  # noqa: ARG002  of a kind of rows
+        """Tell of each row whether it lacks a value that it must have."""
+        return kept.is_null()
 
     def _key(self, array: AnyArray, column: Column) -> AnyArray:
         """Return the texts of a partition column, one form for each value."""
@@ -218,9 +253,13 @@ class Intake:
         values = iter(dynamic)
         return tuple(next(values) if value is None else value for value in self._static)
 
-    def _writer(self, values: Values) -> FileWriter:
-        writer = self._writers.pop(values, None) or FileWriter(self._files, values, self._times)
-        self._writers[values] = writer  # the last one is the one used last
+    def _writer(self, values: Values, bucket: int | None) -> FileWriter:
+        writer = self._writers.pop((values, bucket), None)
+        if writer is None:
+            writer = FileWriter(
+                self._files, values, self._times, bucket=bucket, sorter=self._sorter
+            )
+        self._writers[values, bucket] = writer  # the last one is the one used last
         return writer
 
     def _make_room(self) -> None:
@@ -254,7 +293,7 @@ def take_in(intake: Intake, body: BodyReader) -> None:
 
 
 def by_partition(batch: Kept, keys: Sequence[AnyArray]) -> Iterator[tuple[Sequence[str], Kept]]:
-    """Yield the rows of each partition, in the order in which they came."""
+    """Yield the rows that share their keys, in the order in which they came."""
     if all(len(key.unique()) <= 1 for key in keys):
         if batch.num_rows:
             yield [key[0].as_py() for key in keys], batch

@@ -50,7 +50,7 @@ def stream_info(stream: KeptStream, table: Table) -> WriteStreamInfo:
         n_bytes=stream.n_bytes,
         error_code="StatusConflict" if gone else None,
         error_message="a newer version of the stream was opened" if gone else None,
-        schema=write_schema_of(table.schema),
+        schema=write_schema_of(table.schema, primary_key=table.primary_key),
         table_id=table.id,
         schema_version=str(stream.schema_version),
         latest_schema_version=str(table.schema_version),

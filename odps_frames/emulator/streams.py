@@ -10,7 +10,8 @@ from odps_frames.emulator.blob_refs import BlobRefs
 from odps_frames.emulator.catalog import sessions as kept
 from odps_frames.emulator.catalog.sessions import ABANDONED, CLOSED, OPEN, KeptStream
 from odps_frames.emulator.commit import publish
-from odps_frames.emulator.intake import Intake, take_in
+from odps_frames.emulator.intake import take_in
+from odps_frames.emulator.keyed_intake import intake_for
 from odps_frames.emulator.open_session import find_session, normal_session
 from odps_frames.emulator.refusals import conflict, invalid, no_stream
 from odps_frames.emulator.routed import Routed
@@ -20,6 +21,7 @@ from odps_frames.model.write import WriteMode, WriteReceipt, WriteStreamInfo
 if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.file_writer import NewFile
+    from odps_frames.emulator.intake import Intake
     from odps_frames.emulator.open_session import OpenSession
     from odps_frames.emulator.store import Store
     from odps_frames.model.write import StreamId
@@ -73,12 +75,13 @@ class Streams:
             found = self._normal(connection, call)
             stream = need_stream(connection, found, call.stream)
             _check_write(call, stream, found)
-        intake = Intake(
+        intake = intake_for(
             self._store.files,
             found.table,
             found.kept.static,
             optional=_optional(found),
             blobs=BlobRefs(self._store.database, found.id, found.table),
+            settle=self._store.settle_bounds,
         )
         try:
             take_in(intake, body)
@@ -114,9 +117,10 @@ class Streams:
             connection,
             found.table,
             files,
+            self._store.files,
             static=found.kept.static,
             overwrite=False,
-            session=found.public_id,
+            session=found.id,
             now=self._store.now(),
         )
         kept.drop_staged(connection, found.id, stream.stream)

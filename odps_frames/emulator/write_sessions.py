@@ -58,6 +58,8 @@ class WriteSessions:
             raise unsupported(f"the flag enable_schema_evolution in mode {spec.mode.value}")
         with self._store.database.write() as connection:
             table = need_table(connection, spec.table)
+            if table.primary_key and spec.mode is WriteMode.BATCH_COMPATIBLE:
+                raise unsupported(f"mode {spec.mode.value} for a table with a primary key")
             options = SessionOptions.of(spec, _last_column(table))
             session = KeptWriteSession(
                 id=self._store.new_id(),
@@ -88,7 +90,8 @@ class WriteSessions:
         """Tell the schema that streams of a session want."""
         with self._store.database.read() as connection:
             found = find_session(connection, call.table, call.session_id, self._store.now())
-        return Routed(write_schema_of(found.table.schema), found.token)
+        found_schema = write_schema_of(found.table.schema, primary_key=found.table.primary_key)
+        return Routed(found_schema, found.token)
 
     def open(self, call: StreamCall) -> Routed[WriteStreamInfo]:
         """Open a version of a stream, or reserve an attempt at a block."""
@@ -141,6 +144,7 @@ class WriteSessions:
             connection,
             found.table,
             files,
+            self._store.files,
             static=found.kept.static,
             overwrite=found.kept.overwrite,
             session=found.id,

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from odps_frames.model.buckets import Buckets
     from odps_frames.model.schema import TableSchema
     from odps_frames.model.table import Partition, TableRef
 
 __all__ = [
-    "Clustering",
     "Page",
     "PartitionInfo",
     "ProjectInfo",
@@ -68,16 +68,6 @@ class TableEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clustering:
-    """How the rows of a table are put into buckets."""
-
-    kind: str
-    """``hash`` or ``range``."""
-    columns: tuple[str, ...]
-    n_buckets: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TableInfo:
     """A table; times are in UTC and whole seconds."""
 
@@ -102,10 +92,12 @@ class TableInfo:
     primary_key: tuple[str, ...] = ()
     """Known from the extended document only, as are the fields that follow."""
     transactional: bool = False
-    clustering: Clustering | None = None
+    buckets: Buckets | None = None
     schema_version: str | None = None
     data_version: int | None = None
     n_files: int | None = None
+    retain_hours: int | None = None
+    """How long a transactional table keeps what was replaced or deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

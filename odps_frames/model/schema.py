@@ -7,12 +7,36 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from odps_frames.model.types import DecimalType, Kind, PrimitiveType, VarcharType
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from odps_frames.model.types import DataType
 
-__all__ = ["Column", "TableSchema"]
+__all__ = ["KEY_TYPES", "Column", "TableSchema", "can_key"]
+
+KEY_TYPES = "a whole number, decimal, boolean, string, varchar, binary, date or time"
+_MOST_DIGITS = 38
+_NO_KEYS = frozenset(
+    {
+        *(Kind.FLOAT, Kind.DOUBLE, Kind.JSON, Kind.BLOB, Kind.GEOGRAPHY, Kind.VARIANT),
+        *(Kind.INTERVAL_DAY_TIME, Kind.INTERVAL_YEAR_MONTH),
+    }
+)
+
+
+def can_key(type_: DataType) -> bool:
+    """Whether a primary key can have columns of a type: those whose equality is plain."""
+    match type_:
+        case PrimitiveType(kind=kind):
+            return kind not in _NO_KEYS
+        case DecimalType(precision=precision):
+            return precision <= _MOST_DIGITS
+        case VarcharType():
+            return True
+        case _:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

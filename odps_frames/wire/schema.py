@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from odps_frames.model.types import DataType
 
 __all__ = [
+    "DELETE",
     "OPERATION",
+    "UPSERT",
     "decode_data_schema",
     "decode_write_schema",
     "encode_data_schema",
@@ -40,6 +42,9 @@ __all__ = [
 
 OPERATION: Final = "__operation"
 """The column that says of each row of a primary-key table what becomes of it (§8.9)."""
+UPSERT: Final = 85
+DELETE: Final = 68
+"""What that column says; nothing (NULL) is an upsert."""
 
 _CODES: Final[Mapping[Kind, int]] = {
     Kind.BIGINT: 0,

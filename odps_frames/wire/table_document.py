@@ -7,7 +7,8 @@ from dataclasses import replace
 from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Any
 
-from odps_frames.model.catalog import Clustering, TableInfo
+from odps_frames.model.buckets import Buckets
+from odps_frames.model.catalog import TableInfo
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.types import parse_type
 from odps_frames.wire import documents, rest_answer
@@ -58,7 +59,7 @@ def _document(info: TableInfo) -> dict[str, object]:
         "lifecycle": info.lifecycle if info.lifecycle is not None else _NO_LIFECYCLE,
         "isVirtualView": info.is_view,
         "isExternal": False,
-        "shardExist": False,
+        "shardExist": info.buckets is not None,
         "tableLabel": "",
         "size": info.n_bytes if info.n_bytes is not None else -1,
         "recordNum": info.n_rows if info.n_rows is not None else -1,
@@ -66,6 +67,13 @@ def _document(info: TableInfo) -> dict[str, object]:
         "partitionKeys": [_column(column) for column in info.schema.partition_columns],
         "tableProperties": json.dumps(dict(info.properties)),
     }
+    if info.buckets is not None:
+        document["shardInfo"] = {
+            "HubLifecycle": _NO_LIFECYCLE,
+            "ShardNum": info.buckets.n or 0,
+            "DistributeCols": list(info.buckets.columns),
+            "SortCols": list(info.buckets.sort_names),
+        }
     if info.view_text:
         document["viewText"] = info.view_text
     return document
@@ -87,21 +95,34 @@ def _extended(info: TableInfo) -> dict[str, object]:
         reserved["Transactional"] = "true"
     if info.primary_key:
         reserved["PrimaryKey"] = list(info.primary_key)
+    if info.retain_hours is not None:
+        reserved["acid.data.retain.hours"] = str(info.retain_hours)
     if info.schema_version is not None:
         reserved["schema_version"] = info.schema_version
     if info.data_version is not None:
         reserved["cdc_latest_version"] = str(info.data_version)
-    if info.clustering is not None:
-        reserved["ClusterType"] = info.clustering.kind
-        reserved["ClusterCols"] = list(info.clustering.columns)
-        if info.clustering.n_buckets is not None:
-            reserved["BucketNum"] = info.clustering.n_buckets
+    if info.buckets is not None:
+        reserved |= _cluster_info(info.buckets)
     return {
         "IsArchived": False,
         "PhysicalSize": info.n_bytes or 0,
         "FileNum": info.n_files if info.n_files is not None else -1,
         "Reserved": json.dumps(reserved),
     }
+
+
+def _cluster_info(buckets: Buckets) -> dict[str, object]:
+    found: dict[str, object] = {
+        "ClusterType": buckets.kind,
+        "ClusterCols": list(buckets.columns),
+        "SortCols": [
+            {"col": name, "order": "desc" if falling else "asc"}
+            for name, falling in zip(buckets.sort_names, buckets.descending, strict=True)
+        ],
+    }
+    if buckets.n is not None:
+        found["BucketNum"] = buckets.n
+    return found
 
 
 def decode_table(
@@ -169,7 +190,6 @@ def _properties(value: object) -> dict[str, str]:
 def _with_reserved(info: TableInfo, document: dict[str, Any]) -> TableInfo:
     reserved = _object(document.get("Reserved"))
     version = reserved.get("schema_version")
-    kind = reserved.get("ClusterType")
     return replace(
         info,
         transactional=info.transactional or str(reserved.get("Transactional")).lower() == "true",
@@ -179,14 +199,32 @@ def _with_reserved(info: TableInfo, document: dict[str, Any]) -> TableInfo:
             rest_answer.whole_number(reserved.get("cdc_latest_version")), info.data_version
         ),
         n_files=_first(rest_answer.whole_number(document.get("FileNum")), info.n_files),
-        clustering=info.clustering
-        if not kind
-        else Clustering(
-            kind=str(kind).lower(),
-            columns=_names(reserved.get("ClusterCols")),
-            n_buckets=rest_answer.whole_number(reserved.get("BucketNum")),
+        retain_hours=_first(
+            rest_answer.whole_number(reserved.get("acid.data.retain.hours")), info.retain_hours
         ),
+        buckets=_read_cluster_info(reserved) or info.buckets,
     )
+
+
+def _read_cluster_info(reserved: dict[str, Any]) -> Buckets | None:
+    """Read how a table is clustered; what makes no sense reads as absent."""
+    kind = str(reserved.get("ClusterType") or "").lower()
+    order = [item for item in reserved.get("SortCols") or () if isinstance(item, dict)]
+    try:
+        return (
+            Buckets(
+                columns=_names(reserved.get("ClusterCols")),
+                n=rest_answer.whole_number(reserved.get("BucketNum")) or None,
+                sorted_by=tuple(
+                    f"{item.get('col')} {item.get('order') or 'asc'}" for item in order
+                ),
+                kind="range" if kind == "range" else "hash",
+            )
+            if kind in ("hash", "range")
+            else None
+        )
+    except (ValueError, TypeError):
+        return None
 
 
 def _first(new: int | None, old: int | None) -> int | None:

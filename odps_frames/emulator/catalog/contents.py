@@ -30,6 +30,7 @@ __all__ = [
     "find_partition",
     "has_partition",
     "list_partitions",
+    "remove_file",
     "remove_files",
     "touch_partition",
     "visible_files",
@@ -108,12 +109,13 @@ def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
 
 def add_files(
     connection: Connection, table_id: str, version: int, files: Iterable[NewFile]
-) -> None:
-    """Make files part of a version and of those that follow."""
-    connection.executemany(
-        "INSERT INTO files (table_id, spec, bucket, name, n_rows, n_bytes, facts, added) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
+) -> list[int]:
+    """Make files part of a version and of those that follow; return their numbers."""
+    numbers = []
+    for file in files:
+        made = connection.execute(
+            "INSERT INTO files (table_id, spec, bucket, name, n_rows, n_bytes, facts, added) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (
                 table_id,
                 encode_spec(file.values),
@@ -123,10 +125,15 @@ def add_files(
                 file.n_bytes,
                 file.facts.encode(),
                 version,
-            )
-            for file in files
-        ],
-    )
+            ),
+        )
+        numbers.append(int(made.fetchone()[0]))
+    return numbers
+
+
+def remove_file(connection: Connection, file: int, version: int) -> None:
+    """Take a whole file away; ``version`` lacks it."""
+    connection.execute("UPDATE files SET removed = ? WHERE id = ?", (version, file))
 
 
 def remove_files(
@@ -181,8 +188,11 @@ def has_partition(connection: Connection, table_id: str, values: Values) -> bool
     return row is not None
 
 
-_PARTITIONS = (
-    "SELECT p.*, count(f.id) AS n_files, total(f.n_rows) AS n_rows, total(f.n_bytes) AS n_bytes "
+_ROWS = "total(f.n_rows - coalesce((SELECT sum(e.n_rows) FROM erased e WHERE e.file = f.id), 0))"
+"""How many rows are left of files."""
+
+_PARTITIONS = (  # the texts are those above
+    f"SELECT p.*, count(f.id) AS n_files, {_ROWS} AS n_rows, total(f.n_bytes) AS n_bytes "  # noqa: S608
     "FROM partitions p LEFT JOIN files f "
     "ON f.table_id = p.table_id AND f.spec = p.spec AND f.removed IS NULL WHERE p.table_id = ? "
 )
@@ -225,8 +235,8 @@ def _decode_partition(row: sqlite3.Row) -> KeptPartition:
 def contents(connection: Connection, table_id: str) -> Contents:
     """Return how much there is in a table now."""
     row = connection.execute(
-        "SELECT total(n_rows) AS n_rows, total(n_bytes) AS n_bytes, count(*) AS n_files "
-        "FROM files WHERE table_id = ? AND removed IS NULL",
+        f"SELECT {_ROWS} AS n_rows, total(f.n_bytes) AS n_bytes, count(*) AS n_files "  # noqa: S608  the text above
+        "FROM files f WHERE f.table_id = ? AND f.removed IS NULL",
         (table_id,),
     ).fetchone()
     return Contents(int(row["n_rows"]), int(row["n_bytes"]), row["n_files"])

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from odps_frames.emulator.catalog.database import Connection
 
 __all__ = ["Positions", "erase", "erased_positions"]
@@ -19,7 +17,7 @@ Positions: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 _FORM = np.dtype("<i8")
 
 
-def erase(connection: Connection, file: int, version: int, positions: Sequence[int]) -> None:
+def erase(connection: Connection, file: int, version: int, positions: Positions) -> None:
     """Take rows away from a version on; the positions are counted from the file's first row."""
     rows = np.unique(np.asarray(positions, dtype=_FORM))
     connection.execute(

@@ -290,6 +290,7 @@ def drop_staged(connection: Connection, session_id: str, stream: str | None = No
 
 def _decode_file(row: sqlite3.Row) -> NewFile:
     return NewFile(
+        stream=row["stream"],
         values=decode_spec(row["spec"]),
         bucket=row["bucket"],
         name=row["name"],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from odps_frames.emulator.catalog.schemas import DEFAULT_SCHEMA, need_schema
 from odps_frames.emulator.refusals import no_table
+from odps_frames.model.buckets import Buckets
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.table import TableRef
 from odps_frames.model.types import parse_type
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
+    from odps_frames.emulator.bucketing import Bounds
     from odps_frames.emulator.catalog.database import Connection
 
 __all__ = [
+    "BUCKETS",
     "OWNER",
+    "RETAIN_HOURS",
+    "TRANSACTIONAL",
     "StoredColumn",
     "Table",
     "add_columns",
@@ -32,10 +37,17 @@ __all__ = [
     "list_tables",
     "need_table",
     "next_version",
+    "settle_bounds",
     "table_by_id",
 ]
 
 OWNER = "ALIYUN$local"
+TRANSACTIONAL = "transactional"
+"""The property that a table with a primary key must have."""
+BUCKETS = "write.bucket.num"
+RETAIN_HOURS = "acid.data.retain.hours"
+"""How long rows that were replaced or deleted can still be read (protocol.md §17.3)."""
+_USUAL_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,10 @@ class Table:
     owner: str = OWNER
     lifecycle: int | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
+    primary_key: tuple[str, ...] = ()
+    buckets: Buckets | None = None
+    bounds: Bounds | None = None
+    """Of the buckets of a range-clustered table, once it has rows."""
     version: int = 0
     oldest: int = 0
     """The first version whose rows are still all there."""
@@ -71,6 +87,16 @@ class Table:
         """The columns as the wire speaks of them."""
         return TableSchema(tuple(stored.column for stored in self.columns), self.partition_columns)
 
+    @property
+    def transactional(self) -> bool:
+        """Whether it was made as a table whose rows can be changed."""
+        return self.properties.get(TRANSACTIONAL, "").lower() == "true"
+
+    @property
+    def retain_hours(self) -> int:
+        """How long older versions of its rows are kept."""
+        return int(self.properties.get(RETAIN_HOURS, _USUAL_HOURS))
+
     def definition(self) -> str:
         """Write what CREATE TABLE said, as JSON."""
         document = {
@@ -82,6 +108,9 @@ class Table:
             "owner": self.owner,
             "lifecycle": self.lifecycle,
             "properties": dict(self.properties),
+            "primary_key": self.primary_key,
+            "buckets": None if self.buckets is None else asdict(self.buckets),
+            "bounds": self.bounds,
         }
         return json.dumps(document)
 
@@ -96,6 +125,9 @@ class Table:
             owner=document["owner"],
             lifecycle=document["lifecycle"],
             properties=document["properties"],
+            primary_key=tuple(document.get("primary_key", ())),
+            buckets=Buckets.of(buckets) if (buckets := document.get("buckets")) else None,
+            bounds=tuple(map(tuple, bounds)) if (bounds := document.get("bounds")) else None,
         )
 
 
@@ -213,6 +245,19 @@ def add_columns(connection: Connection, table: Table, columns: Iterable[Column],
         "WHERE id = ?",
         (wider.definition(), now, table.id),
     )
+
+
+def settle_bounds(connection: Connection, table_id: str, proposed: Bounds) -> Bounds:
+    """Keep the bounds of the buckets of a table; those that it has already stay."""
+    table = table_by_id(connection, table_id)
+    if table is None:
+        return proposed  # it was dropped meanwhile, and its rows will be refused
+    if table.bounds is None:
+        table = replace(table, bounds=proposed)
+        connection.execute(
+            "UPDATE tables SET definition = ? WHERE id = ?", (table.definition(), table_id)
+        )
+    return table.bounds or proposed
 
 
 def drop_table(connection: Connection, table: Table) -> None:

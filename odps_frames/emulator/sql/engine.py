@@ -9,6 +9,8 @@ from odps_frames.emulator.catalog import contents, tables
 from odps_frames.emulator.catalog.tables import StoredColumn, Table
 from odps_frames.emulator.columns import can_keep
 from odps_frames.emulator.specs import can_part, selector_of
+from odps_frames.emulator.sql.clustering import buckets_fault, whole_buckets
+from odps_frames.emulator.sql.primary_key import key_fault
 from odps_frames.emulator.sql.schemas import run_schema_statement
 from odps_frames.emulator.sql.statements import (
     AddColumns,
@@ -101,6 +103,8 @@ class Engine:
             comment=statement.comment,
             lifecycle=statement.lifecycle,
             properties=statement.properties,
+            primary_key=statement.primary_key,
+            buckets=whole_buckets(statement.buckets),
         )
         tables.create_table(self.connection, table, self.now)
 
@@ -111,6 +115,8 @@ class Engine:
             raise _semantic(str(error), statement.name) from None
         for column in statement.columns:
             _check_type(column, statement.name)
+        if fault := key_fault(statement) or buckets_fault(statement):
+            raise _semantic(fault, statement.name)
         for column in statement.partition_columns:
             if not can_part(column.type):
                 raise _semantic(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from odps_frames.emulator.sql.statements import (
     AddColumns,
@@ -18,6 +18,7 @@ from odps_frames.emulator.sql.statements import (
     TruncateTable,
 )
 from odps_frames.emulator.sql.tokens import SqlFault, Token, TokenKind, tokens_of
+from odps_frames.model.buckets import Buckets
 from odps_frames.model.schema import Column
 from odps_frames.model.types import parse_type
 
@@ -105,7 +106,7 @@ class _Parser:
         name = self._table_name()
         if not self._next.is_sign("("):
             raise _unsupported(f"CREATE TABLE ... {self._next.value.upper()}", self._next)
-        columns = self._columns()
+        columns, primary_key = self._keyed_columns()
         clauses: dict[str, Any] = {}
         while self._next.kind is TokenKind.WORD:
             token = self._next
@@ -118,6 +119,7 @@ class _Parser:
         return CreateTable(
             name=name,
             columns=columns,
+            primary_key=primary_key,
             if_not_exists=if_not_exists,
             **clauses,
         )
@@ -128,11 +130,37 @@ class _Parser:
             return "comment", self._text()
         if self._words("PARTITIONED", "BY"):
             return "partition_columns", self._columns()
+        if self._words("CLUSTERED", "BY"):
+            return "buckets", self._buckets("hash", token)
+        if self._words("RANGE", "CLUSTERED", "BY"):
+            return "buckets", self._buckets("range", token)
         if self._words("TBLPROPERTIES"):
             return "properties", self._properties()
         if self._words("LIFECYCLE"):
             return "lifecycle", int(self._take(TokenKind.NUMBER, "a number of days").value)
         raise _unsupported(f"CREATE TABLE ... {token.value.upper()}", token)
+
+    def _buckets(self, kind: Literal["hash", "range"], token: Token) -> Buckets:
+        columns = self._names("a column")
+        order: list[str] = []
+        if self._words("SORTED", "BY"):
+            self._sign("(")
+            while not order or self._accept(","):
+                name = self._name("a column")
+                falling = not self._words("ASC") and self._words("DESC")
+                order.append(f"{name} DESC" if falling else name)
+            self._sign(")")
+        number = None
+        if self._words("INTO"):
+            number = int(self._take(TokenKind.NUMBER, "a number of buckets").value)
+            if not self._words("BUCKETS"):
+                raise self._unexpected("BUCKETS")
+        elif kind == "hash":
+            raise self._unexpected("INTO")
+        try:
+            return Buckets(columns=columns, n=number, sorted_by=tuple(order), kind=kind)
+        except ValueError as error:
+            raise SqlFault("ODPS-0130161", f"Parse exception - {error}", token) from None
 
     def _alter_table(self) -> Statement:
         name = self._table_name()
@@ -157,6 +185,32 @@ class _Parser:
             columns.append(self._column())
         self._sign(")")
         return tuple(columns)
+
+    def _keyed_columns(self) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+        """Read columns, with a PRIMARY KEY (…) among or behind them."""
+        self._sign("(")
+        columns: list[Column] = []
+        key: tuple[str, ...] = ()
+        while True:
+            token = self._next
+            if not self._words("PRIMARY", "KEY"):
+                columns.append(self._column())
+            elif key:
+                raise SqlFault("ODPS-0130161", "Parse exception - a second PRIMARY KEY", token)
+            else:
+                key = self._names("a column")
+            if not self._accept(","):
+                break
+        self._sign(")")
+        return tuple(columns), key
+
+    def _names(self, of_what: str) -> tuple[str, ...]:
+        self._sign("(")
+        names = [self._name(of_what)]
+        while self._accept(","):
+            names.append(self._name(of_what))
+        self._sign(")")
+        return tuple(names)
 
     def _column(self) -> Column:
         if self._next.is_word("PRIMARY"):

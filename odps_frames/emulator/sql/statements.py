@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from odps_frames.emulator.sql.tokens import Token
+    from odps_frames.model.buckets import Buckets
     from odps_frames.model.schema import Column
 
 __all__ = [
@@ -49,6 +50,8 @@ class CreateTable:
     comment: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
     lifecycle: int | None = None
+    primary_key: tuple[str, ...] = ()
+    buckets: Buckets | None = None
 
 
 @dataclass(frozen=True, slots=True)
