@@ -1,0 +1,148 @@
+"""A call of a function, and the words in which functions are written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from odps_frames.emulator.sql.casts import cast, common, implicit
+from odps_frames.emulator.sql.values import (
+    BIGINT,
+    BINARY,
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DOUBLE,
+    STRING,
+    TIMESTAMP,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlglot import exp
+
+    from odps_frames.emulator.sql.scopes import Context
+    from odps_frames.emulator.sql.tokens import SqlFault
+    from odps_frames.model.types import DataType
+
+__all__ = ["Call", "Function", "Signature", "simple"]
+
+_WORDS: Mapping[str, DataType] = {
+    "bigint": BIGINT,
+    "double": DOUBLE,
+    "string": STRING,
+    "boolean": BOOLEAN,
+    "binary": BINARY,
+    "date": DATE,
+    "datetime": DATETIME,
+    "timestamp": TIMESTAMP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function with the values that it is given."""
+
+    name: str
+    args: tuple[Value, ...]
+    context: Context
+    node: exp.Expression
+
+    def fault(self, message: str) -> SqlFault:
+        """Make the error of this call."""
+        return self.context.fault(self.node, message)
+
+    def count(self, least: int, most: int | None = None) -> None:
+        """Make sure of the number of arguments.
+
+        Raises
+        ------
+        SqlFault
+            When there are fewer or more.
+        """
+        most = least if most is None else most
+        if not least <= len(self.args) <= most:
+            wanted = str(least) if least == most else f"{least} to {most}"
+            raise self.fault(f"function {self.name} takes {wanted} arguments, not {len(self.args)}")
+
+    def to(self, place: int, type_: DataType) -> Value:
+        """Return an argument in a type that it has or takes by itself.
+
+        Raises
+        ------
+        SqlFault
+            When it is of another type.
+        """
+        found = implicit(self.args[place], type_)
+        if found is None:
+            given = self.args[place].type
+            raise self.fault(
+                f"argument {place + 1} of function {self.name} is {given}; expected {type_}"
+            )
+        return found
+
+    def sql(self, place: int, word: str) -> str:
+        """Return the text of an argument in the type that a word names."""
+        return self.to(place, _WORDS[word]).sql
+
+    def constant(self, place: int, kind: type, what: str) -> object:
+        """Return what a literal argument says.
+
+        Raises
+        ------
+        SqlFault
+            When it is no literal of that kind.
+        """
+        found = self.args[place].constant
+        if not isinstance(found, kind) or isinstance(found, bool):
+            raise self.fault(
+                f"argument {place + 1} of function {self.name} must be {what} written out; "
+                "anything else is not supported here"
+            )
+        return found
+
+    def meeting(self, *places: int) -> tuple[DataType | None, list[Value]]:
+        """Return arguments in their common type.
+
+        Raises
+        ------
+        SqlFault
+            When they have none.
+        """
+        values = [self.args[place] for place in places]
+        try:
+            type_ = common(value.type for value in values)
+        except TypeError as error:
+            raise self.fault(f"arguments of function {self.name} differ: {error}") from None
+        if type_ is None:
+            return None, values
+        converted = [cast(value, type_) for value in values]
+        if any(value is None for value in converted):
+            raise self.fault(f"arguments of function {self.name} do not become {type_}")
+        return type_, [value for value in converted if value is not None]
+
+
+Function: TypeAlias = "Callable[[Call], Value]"
+Signature: TypeAlias = tuple[str, str, str]
+"""Words of the arguments, word of the result, text with the arguments in braces."""
+
+
+def simple(*signatures: Signature) -> Function:
+    """Make a function of signatures that differ in the number of their arguments."""
+    by_count = {
+        len(words.split()): (words.split(), result, text) for words, result, text in signatures
+    }
+
+    def carry_out(call: Call) -> Value:
+        if len(call.args) not in by_count:
+            counts = " or ".join(map(str, sorted(by_count)))
+            raise call.fault(f"function {call.name} takes {counts} arguments, not {len(call.args)}")
+        words, result, text = by_count[len(call.args)]
+        return Value(
+            "(" + text.format(*(call.sql(i, word) for i, word in enumerate(words))) + ")",
+            _WORDS[result],
+        )
+
+    return carry_out

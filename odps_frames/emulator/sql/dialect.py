@@ -1,0 +1,123 @@
+"""MaxCompute SQL as sqlglot reads it: every function keeps its name, every type its text.
+
+sqlglot knows functions of many dialects, and gives some of them another meaning than MaxCompute
+does. So none of them is known to it here: what a function means is said in one place, ours.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.hive import Hive
+from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.tokens import TokenType
+
+from odps_frames.emulator.sql.tokens import SqlFault, Token, TokenKind
+
+__all__ = ["TYPE_TEXT", "MaxCompute", "parse_query", "place_of"]
+
+TYPE_TEXT = "type_text"
+"""Where a CAST keeps the text of its type."""
+
+_PREFIXES = frozenset(
+    {"BIGINT", "DATE", "DATETIME", "DECIMAL", "DOUBLE", "FLOAT", "INTERVAL", "NULL", "SMALLINT"}
+    | {"TIMESTAMP", "TINYINT", "UNION"}
+)
+"""Words that are types to sqlglot and stay so: they stand before a literal, or end a number."""
+
+
+class MaxCompute(Hive):
+    """The dialect."""
+
+    class Tokenizer(Hive.Tokenizer):
+        """Types are no words of their own, so that ``array(1)[0]`` is a call."""
+
+        HEX_STRINGS: ClassVar = [("x'", "'"), ("X'", "'")]
+        KEYWORDS: ClassVar = {
+            word: kind
+            for word, kind in Hive.Tokenizer.KEYWORDS.items()
+            if word in _PREFIXES or kind not in Hive.Parser.TYPE_TOKENS
+        }
+        # "!a == b" is "(!a) == b" in MaxCompute and "!(a == b)" here.
+        SINGLE_TOKENS: ClassVar = Hive.Tokenizer.SINGLE_TOKENS | {"!": TokenType.BACKSLASH}
+
+    class Parser(Hive.Parser):
+        """Functions are calls and nothing else."""
+
+        FUNCTIONS: ClassVar = {}
+        ARRAY_CONSTRUCTORS: ClassVar = {}
+        NO_PAREN_FUNCTIONS: ClassVar = {}
+        NO_PAREN_FUNCTION_PARSERS: ClassVar = {
+            word: parse
+            for word, parse in Hive.Parser.NO_PAREN_FUNCTION_PARSERS.items()
+            if word in ("CASE", "IF")
+        }
+        FUNCTION_PARSERS: ClassVar = {"CAST": lambda self: self.parse_cast_text()}
+
+        def parse_cast_text(self) -> exp.Expression:
+            """Read ``value AS type`` up to the bracket that ends it; the type stays text."""
+            value = self._parse_assignment()
+            if not self._match(TokenType.ALIAS):
+                self.raise_error("Expected AS in CAST")
+            first, depth = self._curr, 0
+            while self._curr and (depth or self._curr.token_type is not TokenType.R_PAREN):
+                depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(self._curr.token_type, 0)
+                self._advance()
+            if first is None or not self._curr or self._prev.start < first.start:
+                self.raise_error("Expected a type and ) after AS")
+            found = exp.Cast(this=value, to=exp.Var(this=TYPE_TEXT))
+            found.meta[TYPE_TEXT] = self.sql[first.start : self._prev.end + 1]
+            found.meta["start"] = first.start
+            return found
+
+
+def parse_query(sql: str) -> exp.Expression:
+    """Read one query.
+
+    Raises
+    ------
+    SqlFault
+        ``ODPS-0130161`` with the place where it is no SQL.
+    """
+    try:
+        found = MaxCompute().parse(sql)
+    except ParseError as error:
+        raise _fault(error) from None
+    except RecursionError:
+        message = "Parse exception - the query is nested too deeply"
+        raise SqlFault("ODPS-0130161", message) from None
+    except SqlglotError as error:
+        raise SqlFault("ODPS-0130161", f"Parse exception - {_first_line(error)}") from None
+    statements = [statement for statement in found if statement is not None]
+    (statement, *more) = statements
+    if more or not isinstance(statement, exp.Query | exp.Values):
+        message = "Parse exception - expected one query, and nothing after it"
+        raise SqlFault("ODPS-0130161", message, place_of(more[0] if more else statement, sql))
+    return statement
+
+
+def _fault(error: ParseError) -> SqlFault:
+    facts = error.errors[0] if error.errors else {}
+    text = str(facts.get("highlight") or "")
+    line, end = int(facts.get("line") or 1), int(facts.get("col") or 1)
+    token = Token(TokenKind.WORD, text, line, max(end - len(text) + 1, 1), 0, 0)
+    what = facts.get("description") or _first_line(error)
+    near = f" near {text!r}" if text else ""
+    return SqlFault("ODPS-0130161", f"Parse exception - {what}{near}", token)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def place_of(node: exp.Expression | None, sql: str) -> Token | None:
+    """Return where a node begins, by the first of its words that knows its place."""
+    starts = [part.meta["start"] for part in node.walk() if "start" in part.meta] if node else []
+    if not starts:
+        return None
+    start = min(starts)
+    before = sql[:start]
+    return Token(
+        TokenKind.WORD, "", before.count("\n") + 1, start - before.rfind("\n"), start, start
+    )

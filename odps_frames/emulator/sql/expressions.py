@@ -1,0 +1,323 @@
+"""Expressions of a query, made into DuckDB text with types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from odps_frames.emulator.sql import operators
+from odps_frames.emulator.sql.aggregates import AGGREGATES, RANKINGS
+from odps_frames.emulator.sql.calls import Call
+from odps_frames.emulator.sql.casts import cast, common, implicit
+from odps_frames.emulator.sql.functions_nested import NESTED_FUNCTIONS
+from odps_frames.emulator.sql.functions_plain import PLAIN_FUNCTIONS
+from odps_frames.emulator.sql.functions_times import TIME_FUNCTIONS
+from odps_frames.emulator.sql.literals import cast_of, literal, negated
+from odps_frames.emulator.sql.names import column, index, member
+from odps_frames.emulator.sql.scopes import Scope, only, refuse_rest
+from odps_frames.emulator.sql.values import BIGINT, BOOLEAN, NULL, STRING, Value, family
+from odps_frames.emulator.sql.windows import window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from odps_frames.emulator.sql.calls import Function
+    from odps_frames.emulator.sql.queries import BoundQuery
+    from odps_frames.emulator.sql.scopes import Context
+    from odps_frames.model.types import DataType
+
+__all__ = ["FUNCTIONS", "Binder"]
+
+FUNCTIONS: Mapping[str, Function] = PLAIN_FUNCTIONS | TIME_FUNCTIONS | NESTED_FUNCTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binder:
+    """Binds the expressions of one SELECT."""
+
+    context: Context
+    scope: Scope
+    query: Callable[[exp.Expression, Scope], BoundQuery]
+    """Binds a query inside this one."""
+    groups: frozenset[str] | None = None
+    """The texts of the keys, where the rows are groups."""
+    aggregates: bool = False
+    windows: bool = False
+
+    def bind(self, node: exp.Expression) -> Value:
+        """Bind an expression.
+
+        Raises
+        ------
+        SqlFault
+            For names that nothing has, types that do not fit, and whatever is not known here.
+        """
+        if self.groups and (key := self._key(node)) is not None:
+            return key
+        bound = _BY_TYPE.get(type(node))
+        if bound is not None:
+            return bound(self, node)
+        sign = operators.COMPARISONS.get(type(node))
+        if sign is not None:
+            return operators.compare(self.context, node, sign, *self._sides(node))
+        sign = operators.ARITHMETIC.get(type(node))
+        if sign is not None:
+            return operators.arithmetic(self.context, node, sign, *self._sides(node))
+        sign = operators.BITWISE.get(type(node))
+        if sign is not None:
+            self._alike(node)
+            return operators.bitwise(self.context, node, sign, *self._sides(node))
+        raise refuse_rest(self.context, node)
+
+    def plain(self) -> Binder:
+        """Return a binder of the rows that the groups are made of."""
+        return replace(self, groups=None, aggregates=False, windows=False)
+
+    def condition(self, node: exp.Expression) -> str:
+        """Bind a condition."""
+        return operators.truth(self.context, node, self.bind(node))
+
+    def _key(self, node: exp.Expression) -> Value | None:
+        """Return an expression that is a key of the groups as a whole."""
+        if any(isinstance(part, exp.Query | exp.Window | exp.Star) for part in node.walk()):
+            return None
+        if any(name_of(part) in AGGREGATES for part in node.find_all(exp.Anonymous)):
+            return None
+        if isinstance(node, exp.Literal | exp.Boolean | exp.Null):
+            return None
+        found = self.plain().bind(node)
+        return found if self.groups and found.sql in self.groups else None
+
+    def _sides(self, node: exp.Expression) -> tuple[Value, Value]:
+        only(self.context, node, "this", "expression", "typed", "safe", what=type(node).__name__)
+        return self.bind(node.this), self.bind(node.expression)
+
+    def _alike(self, node: exp.Expression) -> None:
+        """Refuse ``a & b | c``: sqlglot reads it from left to right, MaxCompute does not."""
+        for side in (node.this, node.expression):
+            if type(side) in operators.BITWISE and type(side) is not type(node):
+                raise self.context.unsupported(node, "mixing & | ^ without brackets")
+
+    def _column(self, node: exp.Expression) -> Value:
+        found, depth = column(self.context, self.scope, node)
+        if self.groups is not None and depth == 0 and found.sql not in self.groups:
+            raise self.context.fault(
+                node, f"column {node.name} is neither a key of GROUP BY nor inside an aggregate"
+            )
+        return found
+
+    def _logic(self, node: exp.Expression) -> Value:
+        word = "AND" if isinstance(node, exp.And) else "OR"
+        sides = f"{self.condition(node.this)} {word} {self.condition(node.expression)}"
+        return Value(f"({sides})", BOOLEAN)
+
+    def _not(self, node: exp.Expression) -> Value:
+        return Value(f"(NOT {self.condition(node.this)})", BOOLEAN)
+
+    def _is(self, node: exp.Expression) -> Value:
+        value, what = self.bind(node.this), node.expression
+        if isinstance(what, exp.Null):
+            return Value(f"({value.sql} IS NULL)", BOOLEAN)
+        if isinstance(what, exp.Boolean):
+            said = operators.truth(self.context, node, value)
+            return Value(f"({said} IS NOT DISTINCT FROM {str(what.this).upper()})", BOOLEAN)
+        raise self.context.unsupported(node, "IS with such a value")
+
+    def _between(self, node: exp.Expression) -> Value:
+        only(self.context, node, "this", "low", "high", what="BETWEEN")
+        value = self.bind(node.this)
+        low, high = self.bind(node.args["low"]), self.bind(node.args["high"])
+        above = operators.compare(self.context, node, ">=", value, low)
+        below = operators.compare(self.context, node, "<=", value, high)
+        return Value(f"({above.sql} AND {below.sql})", BOOLEAN)
+
+    def _in(self, node: exp.Expression) -> Value:
+        only(self.context, node, "this", "expressions", "query", what="IN")
+        value = self.bind(node.this)
+        if inner := node.args.get("query"):
+            bound = self.query(inner, self.scope)
+            if len(bound.columns) != 1:
+                raise self.context.fault(node, "a query after IN has one column")
+            alias = self.context.alias()
+            found = Value(f"{alias}.c0", bound.columns[0][1])
+            left, right = operators.comparable(self.context, node, value, found)
+            inside = f"SELECT {right.sql} FROM ({bound.sql}) AS {alias}"
+            return Value(f"({left.sql} IN ({inside}))", BOOLEAN)
+        equal = [
+            operators.compare(self.context, item, "=", value, self.bind(item)).sql
+            for item in node.expressions
+        ]
+        return Value("(" + " OR ".join(equal) + ")", BOOLEAN)
+
+    def _like(self, node: exp.Expression) -> Value:
+        escape = "\\"
+        if isinstance(node, exp.Escape):
+            escape = str(node.expression.this)
+            node = node.this
+        if not isinstance(node, exp.Like) or len(escape) != 1:
+            raise self.context.unsupported(node, "ESCAPE here")
+        only(self.context, node, "this", "expression", what="LIKE")
+        value, pattern = (operators.text_of(self.context, node, v) for v in self._sides(node))
+        quoted = "''''" if escape == "'" else f"'{escape}'"
+        return Value(f"({value} LIKE {pattern} ESCAPE {quoted})", BOOLEAN)
+
+    def _rlike(self, node: exp.Expression) -> Value:
+        only(self.context, node, "this", "expression", what="RLIKE")
+        value, pattern = (operators.text_of(self.context, node, v) for v in self._sides(node))
+        return Value(f"regexp_matches({value}, {pattern})", BOOLEAN)
+
+    def _joined(self, node: exp.Expression) -> Value:
+        value, more = (operators.text_of(self.context, node, v) for v in self._sides(node))
+        return Value(f"({value} || {more})", STRING)
+
+    def _case(self, node: exp.Expression) -> Value:
+        if isinstance(node, exp.If):
+            only(self.context, node, "this", "true", "false", what="IF")
+            branches = [(self.condition(node.this), self.bind(node.args["true"]))]
+            otherwise = node.args.get("false")
+        else:
+            only(self.context, node, "this", "ifs", "default", what="CASE")
+            branches = [self._branch(node.this, part) for part in node.args["ifs"]]
+            otherwise = node.args.get("default")
+        default = self.bind(otherwise) if otherwise else NULL
+        type_, values = self._meet(node, [*(value for _, value in branches), default])
+        text = " ".join(
+            f"WHEN {said} THEN {value.sql}"
+            for (said, _), value in zip(branches, values[:-1], strict=True)
+        )
+        return Value(f"(CASE {text} ELSE {values[-1].sql} END)", type_)
+
+    def _branch(self, subject: exp.Expression | None, part: exp.Expression) -> tuple[str, Value]:
+        if subject is None:
+            return self.condition(part.this), self.bind(part.args["true"])
+        value = self.bind(subject)
+        same = operators.compare(self.context, part, "=", value, self.bind(part.this))
+        return same.sql, self.bind(part.args["true"])
+
+    def _meet(
+        self, node: exp.Expression, values: Sequence[Value]
+    ) -> tuple[DataType | None, list[Value]]:
+        try:
+            type_ = common(value.type for value in values)
+        except TypeError as error:
+            raise self.context.fault(node, f"values of different types: {error}") from None
+        if type_ is None:
+            return None, list(values)
+        found = [cast(value, type_) for value in values]
+        if any(value is None for value in found):
+            raise self.context.fault(node, f"a value does not become {type_} by itself")
+        return type_, [value for value in found if value is not None]
+
+    def _exists(self, node: exp.Expression) -> Value:
+        return Value(f"EXISTS ({self.query(node.this, self.scope).sql})", BOOLEAN)
+
+    def _scalar(self, node: exp.Expression) -> Value:
+        bound = self.query(node, self.scope)
+        if len(bound.columns) != 1:
+            raise self.context.fault(node, "a query that stands for a value has one column")
+        return Value(f"({bound.sql})", bound.columns[0][1])
+
+    def _paren(self, node: exp.Expression) -> Value:
+        return self.bind(node.this)
+
+    def _minus(self, node: exp.Expression) -> Value:
+        if isinstance(node.this, exp.Literal) and not node.this.is_string:
+            return negated(self.context, node)
+        value = self.bind(node.this)
+        found = value if family(value.type) != "text" else implicit(value, BIGINT)
+        if found is None or family(found.type) not in ("integer", "float", "decimal", "null"):
+            raise self.context.fault(node, f"{value.type} is no number")
+        return Value(f"(-{found.sql})", found.type)
+
+    def _complement(self, node: exp.Expression) -> Value:
+        value = self.bind(node.this)
+        if family(value.type) != "integer":
+            raise self.context.fault(node, f"{value.type} is no whole number")
+        return Value(f"(~{value.sql})", value.type)
+
+    def _bracket(self, node: exp.Expression) -> Value:
+        only(self.context, node, "this", "expressions", "offset", what="[ ]")
+        (place,) = node.expressions
+        return index(self.context, node, self.bind(node.this), self.bind(place))
+
+    def _dot(self, node: exp.Expression) -> Value:
+        if not isinstance(node.expression, exp.Identifier):
+            raise refuse_rest(self.context, node)
+        return member(self.context, node, self.bind(node.this), node.expression.name)
+
+    def _window(self, node: exp.Expression) -> Value:
+        return window(self, node)
+
+    def _function(self, node: exp.Expression) -> Value:
+        name = name_of(node)
+        if name in AGGREGATES:
+            return self.aggregate(node)
+        function = FUNCTIONS.get(name)
+        if function is None:
+            after = " without OVER" if name in RANKINGS else ""
+            raise self.context.unsupported(node, f"function {name}{after}")
+        only(self.context, node, "this", "expressions", what=name)
+        return function(Call(name, self._arguments(node), self.context, node))
+
+    def _arguments(self, node: exp.Expression) -> tuple[Value, ...]:
+        return tuple(self.bind(argument) for argument in node.expressions)
+
+    def aggregate(self, node: exp.Expression, over: str | None = None) -> Value:
+        """Bind a function of a group, or, given its OVER, of a window."""
+        name = name_of(node)
+        found, windowed = AGGREGATES[name], over is not None
+        if not windowed and not self.aggregates:
+            raise self.context.fault(node, f"function {name} is not allowed here")
+        if windowed and not found.windowed:
+            raise self.context.unsupported(node, f"function {name} with OVER")
+        only(self.context, node, "this", "expressions", what=name)
+        arguments, distinct = node.expressions, ""
+        if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):
+            only(self.context, arguments[0], "expressions", what="DISTINCT")
+            arguments, distinct = arguments[0].expressions, "DISTINCT "
+            if not found.distinct:
+                raise self.context.unsupported(node, f"{name} with DISTINCT")
+        if name == "count" and len(arguments) == 1 and isinstance(arguments[0], exp.Star):
+            return Value(f"count(*){over or ''}", BIGINT)
+        inner = self if windowed else self.plain()
+        values = tuple(inner.bind(argument) for argument in arguments)
+        return found.over(Call(name, values, self.context, node), distinct, over or "")
+
+
+def name_of(node: exp.Expression) -> str:
+    """Return the name of a function, in small letters."""
+    return node.name.lower()
+
+
+_BY_TYPE: Mapping[type[exp.Expression], Callable[[Binder, exp.Expression], Value]] = {
+    exp.Literal: lambda self, node: literal(self.context, node),
+    exp.Boolean: lambda _, node: Value(str(node.this).upper(), BOOLEAN, bool(node.this)),
+    exp.Null: lambda *_: NULL,
+    exp.HexString: lambda self, node: literal(self.context, node),
+    exp.Cast: lambda self, node: cast_of(self.context, node, self.bind),
+    exp.TryCast: lambda self, node: cast_of(self.context, node, self.bind),
+    exp.Column: Binder._column,
+    exp.And: Binder._logic,
+    exp.Or: Binder._logic,
+    exp.Not: Binder._not,
+    exp.Is: Binder._is,
+    exp.Between: Binder._between,
+    exp.In: Binder._in,
+    exp.Like: Binder._like,
+    exp.Escape: Binder._like,
+    exp.RegexpLike: Binder._rlike,
+    exp.DPipe: Binder._joined,
+    exp.Case: Binder._case,
+    exp.If: Binder._case,
+    exp.Exists: Binder._exists,
+    exp.Subquery: Binder._scalar,
+    exp.Paren: Binder._paren,
+    exp.Neg: Binder._minus,
+    exp.BitwiseNot: Binder._complement,
+    exp.Bracket: Binder._bracket,
+    exp.Dot: Binder._dot,
+    exp.Window: Binder._window,
+    exp.Anonymous: Binder._function,
+}

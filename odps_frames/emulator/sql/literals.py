@@ -1,0 +1,109 @@
+"""Literals, and CAST, whose types are texts of MaxCompute."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from odps_frames.emulator.sql.casts import cast
+from odps_frames.emulator.sql.dialect import TYPE_TEXT
+from odps_frames.emulator.sql.scopes import PARSE, only
+from odps_frames.emulator.sql.values import (
+    BIGINT,
+    BINARY,
+    DOUBLE,
+    STRING,
+    Value,
+    text_literal,
+)
+from odps_frames.model.types import DecimalType, parse_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from odps_frames.emulator.sql.scopes import Context
+    from odps_frames.model.types import DataType
+
+__all__ = ["cast_of", "literal", "negated"]
+
+_LIMIT = 1 << 63
+
+
+def literal(context: Context, node: exp.Expression) -> Value:
+    """Bind a literal: whole numbers are BIGINT, others DOUBLE."""
+    if isinstance(node, exp.HexString):
+        return _binary(context, node)
+    text = str(node.this)
+    if node.is_string:
+        return Value(text_literal(text), STRING, text)
+    return _number(context, node, text)
+
+
+def negated(context: Context, node: exp.Expression) -> Value:
+    """Bind a number with its sign."""
+    return _number(context, node, f"-{node.this.this}")
+
+
+def _number(context: Context, node: exp.Expression, text: str) -> Value:
+    if re.fullmatch(r"-?\d+", text):
+        number = int(text)
+        if not -_LIMIT <= number < _LIMIT:
+            raise context.fault(node, f"number {text} does not fit bigint")
+        return Value(f"CAST({number} AS BIGINT)", BIGINT, number)
+    if not re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
+        raise context.fault(node, f"Parse exception - {text!r} is no number", PARSE)
+    return Value(f"CAST({text_literal(text)} AS DOUBLE)", DOUBLE, float(text))
+
+
+def _binary(context: Context, node: exp.Expression) -> Value:
+    digits = str(node.this)
+    if not re.fullmatch(r"([0-9a-fA-F]{2})*", digits):
+        raise context.fault(node, f"x'{digits}' is no text of bytes; expected pairs of digits")
+    return Value(f"from_hex('{digits}')", BINARY, bytes.fromhex(digits))
+
+
+def cast_of(
+    context: Context, node: exp.Expression, bind: Callable[[exp.Expression], Value]
+) -> Value:
+    """Bind CAST, a literal such as ``DATE '2026-01-01'``, or a number with a letter."""
+    only(context, node, "this", "to", "safe", what="CAST")
+    type_ = _type(context, node)
+    if TYPE_TEXT not in node.meta and isinstance(type_, DecimalType):
+        digits = str(node.this.this).replace(".", "")  # 3.14BD is as wide as it is written
+        type_ = DecimalType(max(len(digits), type_.scale, 1), type_.scale)
+    value = bind(node.this)
+    found = cast(value, type_)
+    if found is None:
+        raise context.unsupported(node, f"CAST from {value.type} to {type_}")
+    if TYPE_TEXT not in node.meta and node.this.is_string and not _is_decimal(type_):
+        return Value(_checked(context, node, found), type_)
+    return found
+
+
+def _is_decimal(type_: DataType) -> bool:
+    return isinstance(type_, DecimalType)
+
+
+def _checked(context: Context, node: exp.Expression, found: Value) -> str:
+    text = str(node.this.this)
+    if not re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,9})?)?", text):
+        raise context.fault(node, f"{text!r} is no literal of type {found.type}")
+    return found.sql
+
+
+def _type(context: Context, node: exp.Expression) -> DataType:
+    text = node.meta.get(TYPE_TEXT)
+    if text is None:
+        target = node.args["to"]
+        if not isinstance(target, exp.DataType):
+            raise context.unsupported(node, "CAST to such a type")
+        text = target.sql(dialect="duckdb").lower()
+        text = {"real": "float", "integer": "int", "int": "int"}.get(text, text)
+        if target.this == exp.DataType.Type.DATETIME:
+            text = "datetime"
+    try:
+        return parse_type(text)
+    except ValueError as error:
+        raise context.fault(node, f"Parse exception - {error}", PARSE) from None

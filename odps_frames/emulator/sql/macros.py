@@ -1,0 +1,60 @@
+"""Words that the queries for DuckDB are written in: MaxCompute's meaning, as DuckDB macros."""
+
+from __future__ import annotations
+
+from odps_frames.emulator.sql.values import text_literal
+
+__all__ = ["macros"]
+
+_NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
+_WHOLE = r"[+-]?[0-9]+"
+_DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+_CLOCK = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}"
+
+_PLAIN = rf"""
+mc_mod(x, n) AS ((x % n) + n) % n
+mc_div(x, n) AS (x - mc_mod(x, n)) // n
+mc_whole(s) AS CASE WHEN regexp_full_match(trim(s), '{_WHOLE}') THEN TRY_CAST(trim(s) AS BIGINT)
+  WHEN regexp_full_match(trim(s), '{_NUMBER}')
+  THEN TRY_CAST(trunc(TRY_CAST(trim(s) AS DOUBLE)) AS BIGINT) END
+mc_real(s) AS CASE WHEN regexp_full_match(trim(s), '{_NUMBER}') THEN TRY_CAST(trim(s) AS DOUBLE) END
+mc_exact(s) AS CASE WHEN regexp_full_match(trim(s), '{_NUMBER}') THEN trim(s) END
+mc_day(s) AS CASE WHEN regexp_full_match(s, '\s*{_DAY}([ T]{_CLOCK}([.][0-9]{{1,9}})?)?\s*')
+  THEN TRY_CAST(regexp_extract(s, '{_DAY}') AS DATE) END
+mc_second(s) AS CASE WHEN regexp_full_match(s, '\s*{_DAY}([ T]{_CLOCK}([.][0-9]{{1,9}})?)?\s*')
+  THEN TRY_CAST(regexp_extract(s, '{_DAY}') || ' ' ||
+  coalesce(nullif(regexp_extract(s, '{_CLOCK}'), ''), '00:00:00') AS TIMESTAMP) END
+mc_nanos(s) AS CAST(rpad(regexp_extract(s, '[.]([0-9]{{1,9}})', 1), 9, '0') AS INTEGER)
+mc_fraction(n) AS CASE WHEN n = 0 THEN '' ELSE
+  '.' || rtrim(lpad(CAST(n AS VARCHAR), 9, '0'), '0') END
+mc_plain(s) AS CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s END
+mc_substr(s, i) AS CASE WHEN i < -length(s) THEN '' WHEN i = 0 THEN s ELSE substr(s, i) END
+mc_substr3(s, i, n) AS CASE WHEN n <= 0 OR i < -length(s) THEN '' WHEN i = 0
+  THEN substr(s, 1, n) ELSE substr(s, i, n) END
+mc_places(s, x, i) AS list_filter(generate_series(1, CAST(length(s) AS BIGINT)),
+  lambda p: p >= i AND substr(s, p, length(x)) = x)
+mc_half_up(x, d) AS CASE WHEN NOT abs(x) < 1e15 THEN x ELSE
+  CAST(round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 15)), d) AS DOUBLE) END
+mc_civil(ts) AS epoch_us(ts)::HUGEINT * 1000
+mc_wall(n) AS make_timestamp(CAST(mc_div(n, 1000) AS BIGINT))
+"""
+_UTC = """
+mc_local(ms) AS make_timestamp(ms * 1000)
+mc_instant(ts) AS epoch_ms(ts)
+"""
+_ZONED = """
+mc_local(ms) AS timezone({zone}, make_timestamptz(ms * 1000))
+mc_instant(ts) AS epoch_ms(timezone({zone}, ts))
+"""
+
+
+def macros(zone: str) -> list[str]:
+    """Return the statements that define the words, for sessions in a time zone."""
+    zoned = _UTC if zone == "UTC" else _ZONED.format(zone=text_literal(zone))
+    lines: list[str] = []
+    for line in (_PLAIN + zoned).strip().splitlines():
+        if line.startswith(" "):
+            lines[-1] += line
+        elif line:
+            lines.append(line)
+    return [f"CREATE MACRO {line}" for line in lines]

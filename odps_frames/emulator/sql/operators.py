@@ -1,0 +1,173 @@
+"""Operators: arithmetic, comparison, logic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from odps_frames.emulator.sql.casts import cast, common, compared, implicit
+from odps_frames.emulator.sql.values import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    STRING,
+    Value,
+    engine_type,
+    family,
+)
+from odps_frames.model.types import DecimalType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from odps_frames.emulator.sql.scopes import Context
+    from odps_frames.model.types import DataType
+
+__all__ = [
+    "ARITHMETIC",
+    "BITWISE",
+    "COMPARISONS",
+    "arithmetic",
+    "bitwise",
+    "comparable",
+    "compare",
+    "text_of",
+    "truth",
+]
+
+COMPARISONS: Mapping[type[exp.Expression], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.NullSafeEQ: "IS NOT DISTINCT FROM",
+}
+ARITHMETIC: Mapping[type[exp.Expression], str] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.Mod: "%",
+    exp.IntDiv: "//",
+}
+BITWISE: Mapping[type[exp.Expression], str] = {
+    exp.BitwiseAnd: "{} & {}",
+    exp.BitwiseOr: "{} | {}",
+    exp.BitwiseXor: "xor({}, {})",
+}
+_NUMBERS = frozenset({"integer", "float", "decimal"})
+_MAX_DIGITS = 38
+
+
+def truth(context: Context, node: exp.Expression, value: Value) -> str:
+    """Return the text of a condition.
+
+    Raises
+    ------
+    SqlFault
+        For what is no BOOLEAN.
+    """
+    if value.type is None:
+        return "CAST(NULL AS BOOLEAN)"
+    if value.type != BOOLEAN:
+        raise context.fault(node, f"a condition is {value.type}; expected boolean")
+    return value.sql
+
+
+def comparable(context: Context, node: exp.Expression, a: Value, b: Value) -> tuple[Value, Value]:
+    """Bring two values to the type in which they are compared.
+
+    Raises
+    ------
+    SqlFault
+        When there is none.
+    """
+    pair = compared(a, b)
+    if pair is None:
+        raise context.fault(node, f"{a.type or 'null'} and {b.type or 'null'} cannot be compared")
+    return pair
+
+
+def compare(context: Context, node: exp.Expression, sign: str, a: Value, b: Value) -> Value:
+    """Compare two values."""
+    left, right = comparable(context, node, a, b)
+    return Value(f"({left.sql} {sign} {right.sql})", BOOLEAN)
+
+
+def arithmetic(context: Context, node: exp.Expression, sign: str, a: Value, b: Value) -> Value:
+    """Calculate with two numbers, or texts that say numbers."""
+    a, b = (_number(context, node, value) for value in (a, b))
+    type_ = common([a.type, b.type]) or BIGINT
+    if sign == "/" and not isinstance(type_, DecimalType):
+        type_ = DOUBLE
+    if sign == "//" and family(type_) != "integer":
+        raise context.unsupported(node, f"DIV of {type_}")
+    if isinstance(type_, DecimalType):
+        return _decimals(context, node, sign, a, b)
+    left, right = cast(a, type_), cast(b, type_)
+    if left is None or right is None:
+        raise context.fault(node, f"{a.type} and {b.type} cannot be calculated with")
+    divided = f"nullif({right.sql}, 0)" if sign in ("/", "%", "//") else right.sql
+    return Value(f"({left.sql} {sign} {divided})", type_)
+
+
+def _number(context: Context, node: exp.Expression, value: Value) -> Value:
+    if value.type is None or family(value.type) in _NUMBERS:
+        return value
+    found = implicit(value, DOUBLE) if family(value.type) == "text" else None
+    if found is None:
+        raise context.fault(node, f"{value.type} is no number that can be calculated with")
+    return found
+
+
+def _decimals(context: Context, node: exp.Expression, sign: str, a: Value, b: Value) -> Value:
+    if sign not in ("+", "-", "*"):
+        raise context.unsupported(node, f"{sign} of decimals; cast them to double")
+    one, other = (_as_decimal(value) for value in (a, b))
+    if sign == "*":
+        scale = one.scale + other.scale
+        digits = one.precision + other.precision + 1
+    else:
+        scale = max(one.scale, other.scale)
+        digits = max(one.precision - one.scale, other.precision - other.scale) + scale + 1
+    if scale > _MAX_DIGITS:
+        raise context.unsupported(node, f"a decimal of {scale} digits behind the point")
+    type_ = DecimalType(min(digits, _MAX_DIGITS), scale)
+    target = engine_type(type_)
+    if sign == "*":
+        return Value(f"CAST({_text(a, one)} * {_text(b, other)} AS {target})", type_)
+    return Value(f"(CAST({a.sql} AS {target}) {sign} CAST({b.sql} AS {target}))::{target}", type_)
+
+
+def _as_decimal(value: Value) -> DecimalType:
+    if isinstance(value.type, DecimalType):
+        return value.type
+    found: DataType | None = common([value.type, DecimalType(1, 0)])
+    return found if isinstance(found, DecimalType) else DecimalType(1, 0)
+
+
+def _text(value: Value, type_: DecimalType) -> str:
+    return f"CAST({value.sql} AS {engine_type(type_)})"
+
+
+def bitwise(context: Context, node: exp.Expression, form: str, a: Value, b: Value) -> Value:
+    """Calculate with the bits of two whole numbers."""
+    for value in (a, b):
+        if family(value.type) not in ("integer", "null"):
+            raise context.fault(node, f"{value.type} is no whole number")
+    type_ = common([a.type, b.type]) or BIGINT
+    left, right = cast(a, type_), cast(b, type_)
+    if left is None or right is None:
+        raise context.fault(node, "expected whole numbers")
+    return Value(f"({form.format(left.sql, right.sql)})", type_)
+
+
+def text_of(context: Context, node: exp.Expression, value: Value) -> str:
+    """Return a value as text, as ``LIKE`` and ``||`` take it."""
+    found = implicit(value, STRING)
+    if found is None:
+        raise context.fault(node, f"{value.type} does not become string by itself; cast it")
+    return found.sql

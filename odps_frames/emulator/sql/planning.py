@@ -1,0 +1,180 @@
+"""Queries understood, on the versions that their tables have at that moment."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from odps_frames.emulator.catalog.tables import find_table
+from odps_frames.emulator.facts import TimeFact, joined_times
+from odps_frames.emulator.read_plan import make_plan
+from odps_frames.emulator.row_view import RowView, Selection
+from odps_frames.emulator.sql.dialect import parse_query
+from odps_frames.emulator.sql.engine_form import loaded, unloaded
+from odps_frames.emulator.sql.queries import Queries, typed
+from odps_frames.emulator.sql.scopes import Context
+from odps_frames.emulator.sql.table_names import ref_of
+from odps_frames.emulator.sql.tokens import SqlFault
+from odps_frames.emulator.sql.values import engine_type
+from odps_frames.emulator.times import is_instant
+from odps_frames.errors import NotFound
+from odps_frames.model.read import ArrowOptions, ReadSpec, TimeUnit
+from odps_frames.model.schema import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from odps_frames.emulator.catalog.database import Connection
+    from odps_frames.emulator.catalog.tables import Table
+    from odps_frames.emulator.files import Files
+    from odps_frames.emulator.read_plan import ReadPlan
+    from odps_frames.emulator.sql.queries import BoundQuery
+    from odps_frames.model.table import TableRef
+    from odps_frames.model.types import DataType
+
+__all__ = ["PROJECT_ZONE", "Planned", "Source", "plan_query"]
+
+PROJECT_ZONE = "Asia/Shanghai"
+"""The zone of statements that name none, as in projects of most regions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table as a query reads it: some of its columns, each under a name of its own."""
+
+    plan: ReadPlan
+    view: RowView
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A query for DuckDB, with what it reads and what comes out."""
+
+    sql: str
+    columns: tuple[Column, ...]
+    sources: tuple[Source, ...]
+    zone: str
+
+    @property
+    def files(self) -> list[str]:
+        """The names of the files that it reads."""
+        return [file.stored.name for source in self.sources for file in source.plan.files]
+
+
+def plan_query(
+    connection: Connection,
+    sql: str,
+    *,
+    project: str,
+    hints: Mapping[str, str],
+    now: int,
+    files: Files,
+) -> Planned:
+    """Understand a query.
+
+    Raises
+    ------
+    SqlFault
+        With the code and the place that MaxCompute gives.
+    """
+    tables: list[Table] = []
+
+    def find(parts: Sequence[str]) -> tuple[TableRef, list[tuple[str, DataType]]] | None:
+        try:
+            table = find_table(connection, ref_of(parts, project, hints))
+        except (NotFound, ValueError):
+            return None
+        if table is None:
+            return None
+        tables.append(table)
+        return table.ref, [(column.name, column.type) for column in table.schema.all_columns]
+
+    zone = _zone_of(hints)
+    context = Context(sql=sql, zone=zone, now=now, hints=hints, find_table=find)
+    try:
+        bound = typed(Queries(context, {}).bind(parse_query(sql)), context)
+    except RecursionError:
+        message = "Semantic analysis exception - the query is nested too deeply"
+        raise SqlFault("ODPS-0130071", message) from None
+    parts = [f"{alias} AS ({text})" for alias, text in context.parts]
+    text = " ".join([*parts, bound.sql])
+    sources, loads = [], []
+    for number, table in enumerate(tables):
+        used = {int(place) for place in re.findall(rf"\br{number}\.c(\d+)\b", text)}
+        source, load = _source(connection, context, table, number, used, files)
+        sources.append(source)
+        loads.append(load)
+    heads = [*loads, *parts]
+    head = f"WITH {', '.join(heads)} " if heads else ""
+    return Planned(
+        head + _final(bound),
+        tuple(Column(name, type_) for name, type_ in bound.columns if type_ is not None),
+        tuple(sources),
+        zone,
+    )
+
+
+def _final(bound: BoundQuery) -> str:
+    items = ", ".join(
+        f"{unloaded(f'q.c{number}', type_)} AS c{number}"
+        for number, (_, type_) in enumerate(bound.columns)
+        if type_ is not None
+    )
+    return f"SELECT {items} FROM ({bound.sql}) AS q"
+
+
+def _source(  # noqa: PLR0913, PLR0917  what a table, its place and its reader are
+    connection: Connection,
+    context: Context,
+    table: Table,
+    number: int,
+    used: set[int],
+    files: Files,
+) -> tuple[Source, str]:
+    columns = table.schema.all_columns
+    chosen = sorted(used) or [_narrowest(context, table)]
+    for place in chosen:
+        if engine_type(columns[place].type) is None:
+            column = columns[place]
+            raise context.unsupported(
+                None, f"column {column.name} of type {column.type} in a query"
+            )
+    n_data = len(table.columns)
+    selection = Selection(
+        tuple(table.columns[place] for place in chosen if place < n_data),
+        tuple((place - n_data, columns[place]) for place in chosen if place >= n_data),
+    )
+    plan = make_plan(connection, table, table.version, ReadSpec(table=table.ref), files)
+    times = joined_times(file.stored.facts for file in plan.files)
+
+    def as_pair(path: str, type_: DataType) -> bool:
+        return is_instant(type_) and not times.get(path, TimeFact()).holds(TimeUnit.NANO)
+
+    view = RowView(selection, ArrowOptions(), as_pair)
+    loads = [
+        f"{loaded(f'c{place}', columns[place].type, field.type)} AS c{place}"
+        for place, field in zip(chosen, view.schema, strict=True)
+    ]
+    names = tuple(f"c{place}" for place in chosen)
+    return Source(plan, view, names), f"r{number} AS (SELECT {', '.join(loads)} FROM a{number})"
+
+
+def _narrowest(context: Context, table: Table) -> int:
+    """Return a column that tells how many rows there are."""
+    for place, column in enumerate(table.schema.all_columns):
+        if engine_type(column.type) is not None:
+            return place
+    raise context.unsupported(None, f"a query over {table.ref}, none of whose columns it can read,")
+
+
+def _zone_of(hints: Mapping[str, str]) -> str:
+    name = hints.get("odps.sql.timezone") or PROJECT_ZONE
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        message = f"Semantic analysis exception - odps.sql.timezone={name!r} is no time zone"
+        raise SqlFault("ODPS-0130071", message) from None
+    return name

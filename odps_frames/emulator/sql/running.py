@@ -1,0 +1,107 @@
+"""Queries carried out by DuckDB, in memory and cut off from everything else."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from odps_frames.emulator.sql.macros import macros
+from odps_frames.emulator.sql.tokens import SqlFault
+from odps_frames.model.splits import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from odps_frames.emulator.files import Files
+    from odps_frames.emulator.sql.planning import Planned, Source
+
+__all__ = ["Cancelled", "Run"]
+
+BATCH_ROWS = 65_536
+_SETTINGS = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
+"""No file, no address and no variable of this process can be named in a query."""
+
+
+class Cancelled(Exception):
+    """The query was stopped before its end."""
+
+
+class Run:
+    """One query on its way; another thread may stop it."""
+
+    def __init__(self, planned: Planned) -> None:
+        self._planned = planned
+        self._guard = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._cancelled = False
+
+    def batches(self, files: Files) -> Iterator[pa.RecordBatch]:
+        """Carry the query out and yield its rows.
+
+        Raises
+        ------
+        Cancelled
+            After ``cancel``.
+        SqlFault
+            When a value cannot be calculated.
+        """
+        connection = duckdb.connect(":memory:", config=_SETTINGS)
+        with self._guard:
+            self._connection = connection
+        try:
+            self._stop_if_cancelled()
+            for statement in macros(self._planned.zone):
+                connection.execute(statement)
+            for number, source in enumerate(self._planned.sources):
+                connection.register(f"a{number}", _table_of(source, files))
+            for batch in connection.sql(self._planned.sql).to_arrow_reader(BATCH_ROWS):
+                self._stop_if_cancelled()
+                yield batch
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            self._stop_if_cancelled()
+            raise _fault(error) from None
+        finally:
+            with self._guard:
+                self._connection = None
+            connection.close()
+
+    def cancel(self) -> None:
+        """Stop the query wherever it is."""
+        with self._guard:
+            self._cancelled = True
+            if self._connection is not None:
+                self._connection.interrupt()
+
+    @property
+    def progress(self) -> float:
+        """How much is done, in percent, as far as DuckDB knows."""
+        with self._guard:
+            if self._connection is None:
+                return 0.0
+            return max(0.0, float(self._connection.query_progress()))
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancelled:
+            raise Cancelled
+
+
+def _table_of(source: Source, files: Files) -> pa.Table:
+    pieces = source.plan.pieces(Split(""), 0)
+    batches = source.view.rows(files, source.plan.files, pieces)
+    return pa.Table.from_batches(list(batches), source.view.schema).rename_columns(
+        list(source.names)
+    )
+
+
+def _fault(error: Exception) -> SqlFault:
+    """Say what DuckDB could not calculate, without the text that it was given."""
+    what = str(error).split("\n\nLINE ", 1)[0].strip()
+    return SqlFault("ODPS-0121035", f"Illegal type cast or calculation - {what}")

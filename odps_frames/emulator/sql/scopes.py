@@ -1,0 +1,134 @@
+"""What names mean in a query: relations, their columns, and the queries around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from odps_frames.emulator.sql.dialect import place_of
+from odps_frames.emulator.sql.tokens import SqlFault
+from odps_frames.emulator.sql.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlglot import exp
+
+    from odps_frames.model.table import TableRef
+    from odps_frames.model.types import DataType
+
+__all__ = ["PARSE", "SEMANTIC", "Context", "Named", "Relation", "Scope", "only", "refuse_rest"]
+
+PARSE = "ODPS-0130161"
+SEMANTIC = "ODPS-0130071"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A column of a relation."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Something that stands after FROM."""
+
+    alias: str
+    """As the query says it."""
+    columns: tuple[Named, ...]
+    table: TableRef | None = None
+
+
+@dataclass(slots=True)
+class Context:
+    """What is the same all over a query."""
+
+    sql: str
+    zone: str
+    now: int
+    """Milliseconds since 1970, the same in all of the query."""
+    hints: Mapping[str, str]
+    find_table: Callable[[Sequence[str]], tuple[TableRef, Sequence[tuple[str, DataType]]] | None]
+    """Looks a table up by the parts of its name."""
+    tables: list[TableRef] = field(default_factory=list)
+    """The tables that are read, in the order of their aliases ``r0``, ``r1``, …"""
+    parts: list[tuple[str, str]] = field(default_factory=list)
+    """Aliases and DuckDB text of the queries of WITH."""
+    _numbers: int = 0
+
+    def alias(self) -> str:
+        """Return a name that nothing else in the DuckDB text has."""
+        self._numbers += 1
+        return f"s{self._numbers}"
+
+    def fault(self, node: exp.Expression | None, message: str, code: str = SEMANTIC) -> SqlFault:
+        """Make the error of a place in the query."""
+        said = f"Semantic analysis exception - {message}" if code == SEMANTIC else message
+        return SqlFault(code, said, place_of(node, self.sql))
+
+    def unsupported(self, node: exp.Expression | None, what: str) -> SqlFault:
+        """Make the error of something that MaxCompute has and this service has not."""
+        return self.fault(node, f"{what} is not supported here")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The relations that an expression may name columns of."""
+
+    relations: tuple[Relation, ...] = ()
+    merged: tuple[Named, ...] = ()
+    """Columns of USING, which belong to no relation alone."""
+    parent: Scope | None = None
+
+    def adding(self, relation: Relation, merged: tuple[Named, ...] = ()) -> Scope:
+        """Return a scope with one relation more."""
+        hidden = {column.name.lower() for column in merged}
+        kept = tuple(column for column in self.merged if column.name.lower() not in hidden)
+        return replace(self, relations=(*self.relations, relation), merged=(*merged, *kept))
+
+    def star(self) -> Iterator[Named]:
+        """Yield what ``*`` stands for."""
+        hidden = {column.name.lower() for column in self.merged}
+        yield from self.merged
+        for relation in self.relations:
+            yield from (c for c in relation.columns if c.name.lower() not in hidden)
+
+    def relation(self, alias: str) -> Relation | None:
+        """Return the relation of an alias, here or around."""
+        for found in self.relations:
+            if found.alias.lower() == alias.lower():
+                return found
+        return self.parent.relation(alias) if self.parent else None
+
+    def columns(self, name: str) -> list[Named]:
+        """Return every column of a name, in the nearest query that has one."""
+        lower = name.lower()
+        for column in self.merged:
+            if column.name.lower() == lower:
+                return [column]
+        found = [c for r in self.relations for c in r.columns if c.name.lower() == lower]
+        if found or self.parent is None:
+            return found
+        return self.parent.columns(name)
+
+
+def only(context: Context, node: exp.Expression, *known: str, what: str) -> None:
+    """Refuse a node that says more than what is known, so that nothing is passed over.
+
+    Raises
+    ------
+    SqlFault
+        Naming the first clause that is not known.
+    """
+    for key, value in node.args.items():
+        if key in known or value is None or value is False or value == [] or value == "":
+            continue
+        clause = key.strip("_").replace("_", " ").upper()
+        raise context.unsupported(node, f"{what} ... {clause}")
+
+
+def refuse_rest(context: Context, node: exp.Expression) -> SqlFault:
+    """Make the error of an expression that nobody here knows."""
+    return context.unsupported(node, type(node).__name__.upper())
