@@ -84,6 +84,7 @@ class Blocks:
             found.kept.static,
             named_in_rows=True,
             blobs=BlobRefs(self._store.database, found.id, found.table),
+            settle=self._store.settle_bounds,
         )
         intake.options = options
         try:

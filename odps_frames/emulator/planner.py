@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Extent", "Piece", "Pieces", "cut_by_count", "cut_by_size", "rows_in", "whole", "window"]
+__all__ = [
+    "Extent",
+    "Piece",
+    "Pieces",
+    "cut_by_bucket",
+    "cut_by_count",
+    "cut_by_size",
+    "rows_in",
+    "whole",
+    "window",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,8 @@ class Extent:
     n_rows: int
     n_bytes: int
     partition: object = None
+    bucket: int | None = None
+    """Known in clustered tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,31 @@ def cut_by_count(
         for cut in _cut_at(whole(extents), ends)
         for part in _parted(cut, extents, cross_partition=cross_partition, max_files=max_files)
     )
+
+
+def cut_by_bucket(
+    extents: Sequence[Extent],
+    *,
+    cross_partition: bool = True,
+    max_files: int | None = None,
+) -> tuple[tuple[int, Pieces], ...]:
+    """Cut into one split for each bucket that has rows; return its number with it.
+
+    There are more where splits may not cross partitions or hold so many files.
+    """
+    splits: list[tuple[int, Pieces]] = []
+    for run in _runs(extents, cross_partition=cross_partition):
+        found: dict[int, list[Piece]] = {}
+        for index in run:
+            extent = extents[index]
+            if extent.n_rows and extent.bucket is not None:
+                found.setdefault(extent.bucket, []).append(Piece(index, 0, extent.n_rows))
+        for bucket, pieces in sorted(found.items()):
+            step = max_files or len(pieces)
+            splits += [
+                (bucket, tuple(pieces[at : at + step])) for at in range(0, len(pieces), step)
+            ]
+    return tuple(splits)
 
 
 def _cut_at(pieces: Iterable[Piece], ends: Iterable[int]) -> Iterator[Pieces]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.catalog.contents import has_partition, visible_files
 from odps_frames.emulator.catalog.erasures import erased_positions
 from odps_frames.emulator.facts import joined_times
-from odps_frames.emulator.planner import Extent, cut_by_count, cut_by_size, rows_in, whole, window
+from odps_frames.emulator.planner import Extent, rows_in, whole, window
 from odps_frames.emulator.refusals import invalid, no_partition, unsupported
 from odps_frames.emulator.row_filter import read_predicate
 from odps_frames.emulator.row_view import RowView, Selection, check_units, select
 from odps_frames.emulator.specs import parse_selector, partition_of
+from odps_frames.emulator.splits import Cut, check_splits, cut, wanted_buckets
 from odps_frames.emulator.survivors import PlannedFile, Survivors
 from odps_frames.model.schema import TableSchema
-from odps_frames.model.splits import ByBucket, ByParallelism, ByRows, BySize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,12 +28,10 @@ if TYPE_CHECKING:
     from odps_frames.emulator.planner import Pieces
     from odps_frames.emulator.specs import Selector
     from odps_frames.model.read import ReadSpec
-    from odps_frames.model.splits import Split, SplitBy
+    from odps_frames.model.splits import Split
     from odps_frames.model.types import DataType
 
 __all__ = ["ReadPlan", "find_partitions", "make_plan", "view_of"]
-
-MAX_SPLITS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +40,7 @@ class ReadPlan:
 
     files: tuple[PlannedFile, ...]
     selection: Selection
-    splits: tuple[Pieces, ...] | None
-    """None where readers choose ranges of rows."""
-    split_mode: str
+    cut: Cut
     n_rows: int
     n_bytes: int
     warning: str | None = None
@@ -68,11 +64,12 @@ class ReadPlan:
         """
         found = whole(_extents(self.files, self.selection))
         if split.index is not None:
-            if self.splits is None:
+            splits = self.cut.splits
+            if splits is None:
                 raise invalid("Index is given; the session is read by Offset and Count")
-            if not 0 <= split.index < len(self.splits):
-                raise invalid(f"Index={split.index}; the session has {len(self.splits)} splits")
-            found = self.splits[split.index]
+            if not 0 <= split.index < len(splits):
+                raise invalid(f"Index={split.index}; the session has {len(splits)} splits")
+            found = splits[split.index]
         if split.rows is not None:
             end = split.rows.offset + split.rows.count
             if end > rows_in(found):
@@ -97,12 +94,16 @@ def make_plan(
         When the request names columns or partitions that are not there, or asks for what this
         service has not.
     """
-    _refuse_unsupported(spec)
+    if spec.incremental is not None:
+        raise unsupported("IncrementalRead")
+    check_splits(table, spec)
     selectors = None
     if spec.partitions is not None:
         selectors = [parse_selector(text, table.partition_columns) for text in spec.partitions]
     predicate, warning = read_predicate(spec.row_filter, table, fallback=spec.row_filter_fallback)
     files = _files_at(connection, table, version, selectors)
+    if (buckets := wanted_buckets(table, spec)) is not None:
+        files = tuple(file for file in files if file.stored.bucket in buckets)
     if predicate is not None:
         files = predicate.narrow(files, store)
     selection = select(table, spec.columns, spec.partition_columns)
@@ -110,8 +111,7 @@ def make_plan(
     return ReadPlan(
         files=files,
         selection=selection,
-        splits=_cut(extents, spec.split_by, spec.max_files_per_split),
-        split_mode=_MODES[type(spec.split_by)],
+        cut=cut(extents, spec),
         n_rows=sum(extent.n_rows for extent in extents),
         n_bytes=sum(extent.n_bytes for extent in extents),
         warning=warning,
@@ -157,28 +157,15 @@ def view_of(plan: ReadPlan, spec: ReadSpec, as_pair: Callable[[str, DataType], b
     return RowView(plan.selection, spec.arrow, as_pair)
 
 
-_MODES = {
-    BySize: "Size",
-    ByParallelism: "Parallelism",
-    ByRows: "RowOffset",
-    ByBucket: "Bucket",
-}
-
-
-def _refuse_unsupported(spec: ReadSpec) -> None:
-    if spec.incremental is not None:
-        raise unsupported("IncrementalRead")
-    if spec.buckets is not None:
-        raise unsupported("RequiredBucketIds")
-    if isinstance(spec.split_by, ByBucket):
-        raise unsupported("SplitMode='Bucket'")
-    if isinstance(spec.split_by, BySize) and spec.split_by.unit != BySize().unit:
-        raise unsupported(f"SplitUnit={spec.split_by.unit!r}")
-
-
 def _extents(files: Sequence[PlannedFile], selection: Selection) -> list[Extent]:
     return [
-        Extent(file.rows.n_rows, _bytes_of(file, selection), file.stored.values) for file in files
+        Extent(
+            file.rows.n_rows,
+            _bytes_of(file, selection),
+            file.stored.values,
+            file.stored.bucket,
+        )
+        for file in files
     ]
 
 
@@ -188,25 +175,3 @@ def _bytes_of(file: PlannedFile, selection: Selection) -> int:
     columns = sum(stored.facts.column_bytes.get(one.field, 0) for one in selection.data)
     texts = sum(len(stored.values[place]) + 4 for place, _ in selection.partitions)
     return columns * n_rows // max(stored.n_rows, 1) + n_rows * texts
-
-
-def _cut(
-    extents: Sequence[Extent], by: SplitBy, max_files: int | None
-) -> tuple[Pieces, ...] | None:
-    match by:
-        case BySize(bytes=n_bytes):
-            if sum(extent.n_bytes for extent in extents) // n_bytes > MAX_SPLITS:
-                raise invalid(
-                    f"splits of {n_bytes} bytes are more than {MAX_SPLITS}; ask for larger"
-                )
-            return cut_by_size(
-                extents, n_bytes, cross_partition=by.cross_partition, max_files=max_files
-            )
-        case ByParallelism(splits=n_splits):
-            if n_splits > MAX_SPLITS:
-                raise invalid(f"{n_splits} splits; expected at most {MAX_SPLITS}")
-            return cut_by_count(
-                extents, n_splits, cross_partition=by.cross_partition, max_files=max_files
-            )
-        case ByRows() | ByBucket():
-            return None

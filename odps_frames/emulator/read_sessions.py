@@ -216,9 +216,10 @@ class ReadSessions:
             status=self._status(kept),
             schema=plan.schema,
             expires_at=datetime.fromtimestamp(kept.expires / 1000, UTC),
-            n_splits=None if plan.splits is None else len(plan.splits),
-            n_rows=plan.n_rows if plan.splits is None else None,
-            split_mode=plan.split_mode,
+            n_splits=None if plan.cut.splits is None else len(plan.cut.splits),
+            n_rows=plan.n_rows if plan.cut.splits is None else None,
+            split_mode=plan.cut.mode,
+            bucket_ids=plan.cut.bucket_ids,
             stats=SessionStats(plan.n_bytes, plan.n_rows),
             latest_version=kept.version,
         )

@@ -10,12 +10,14 @@ from odps_frames.emulator.blob_files import BlobFiles
 from odps_frames.emulator.catalog.blobs import blob_files, drop_unneeded
 from odps_frames.emulator.catalog.database import Database
 from odps_frames.emulator.catalog.lock import FolderLock
+from odps_frames.emulator.catalog.tables import settle_bounds
 from odps_frames.emulator.files import Files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from odps_frames.emulator.bucketing import Bounds
     from odps_frames.emulator.catalog.database import Connection
 
 __all__ = ["Store"]
@@ -75,6 +77,11 @@ class Store:
             doomed_blobs = drop_unneeded(connection)
         self.files.delete(doomed)
         self.blob_files.delete(doomed_blobs)
+
+    def settle_bounds(self, table_id: str, proposed: Bounds) -> Bounds:
+        """Keep the bounds of a range-clustered table; those that it has already stay."""
+        with self.database.write() as connection:
+            return settle_bounds(connection, table_id, proposed)
 
     def drop_blobs(self) -> None:
         """Delete the blobs that nobody can refer to any more."""

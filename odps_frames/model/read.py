@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from odps_frames.errors import ProtocolError
-from odps_frames.model.splits import ByRows, BySize, RowRange, Split, SplitBy
+from odps_frames.model.splits import ByBucket, ByRows, BySize, RowRange, Split, SplitBy
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,6 +111,7 @@ class ReadSpec:
     partitions: tuple[str, ...] | None = None
     """Partitions, each as ``pt=1,hh=2``; None means all."""
     buckets: tuple[str, ...] | None = None
+    """Buckets of a clustered table by their ids, numbers or texts; None means all."""
     split_by: SplitBy = field(default_factory=BySize)
     arrow: ArrowOptions = field(default_factory=ArrowOptions)
     row_filter: str | None = None
@@ -119,6 +120,14 @@ class ReadSpec:
     max_files_per_split: int | None = None
     incremental: Incremental | None = None
     result: ResultOptions = ResultOptions()
+
+    def __post_init__(self) -> None:
+        given: object = self.buckets
+        if isinstance(given, str):
+            msg = f"buckets={given!r}; expected a list of ids, such as [0, 3]"
+            raise TypeError(msg)
+        if self.buckets is not None:
+            object.__setattr__(self, "buckets", tuple(map(str, self.buckets)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +173,7 @@ class ReadSessionInfo:
             if self.n_splits > MAX_SPLITS:
                 msg = f"the service counts {self.n_splits} splits; expected at most {MAX_SPLITS}"
                 raise ProtocolError(msg, session_id=self.session_id)
-            return tuple(Split(self.session_id, index) for index in range(self.n_splits))
+            return self._indexed(self.n_splits, by)
         if self.n_rows is None:
             msg = "a read session has neither SplitsCount nor RecordCount; nobody can cut it"
             raise ProtocolError(msg, session_id=self.session_id)
@@ -173,6 +182,20 @@ class ReadSessionInfo:
         return tuple(
             Split(self.session_id, rows=RowRange(start, min(step, total - start)))
             for start in range(0, total, step)
+        )
+
+    def _indexed(self, n_splits: int, by: SplitBy) -> tuple[Split, ...]:
+        by_bucket = isinstance(by, ByBucket)
+        if by_bucket and self.split_mode != "Bucket":
+            msg = f"buckets were asked for; the service cut by {self.split_mode}"
+            raise ProtocolError(msg, session_id=self.session_id)
+        buckets = self.bucket_ids if by_bucket else ()
+        if buckets and len(buckets) != n_splits:
+            msg = f"the service names {len(buckets)} buckets for {n_splits} splits"
+            raise ProtocolError(msg, session_id=self.session_id)
+        return tuple(
+            Split(self.session_id, index, bucket=buckets[index] if buckets else None)
+            for index in range(n_splits)
         )
 
 

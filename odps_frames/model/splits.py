@@ -79,3 +79,5 @@ class Split:
     session_id: str
     index: int | None = None
     rows: RowRange | None = None
+    bucket: int | None = None
+    """The bucket that its rows are in, where the session was cut by buckets."""

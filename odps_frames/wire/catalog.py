@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from odps_frames.model.catalog import (
-    Clustering,
     Page,
     PartitionInfo,
     ProjectInfo,
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from odps_frames.wire.reply import Reply
 
 __all__ = [
-    "Clustering",
     "Page",
     "PartitionInfo",
     "ProjectInfo",

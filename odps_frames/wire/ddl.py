@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from odps_frames.model.buckets import Buckets
     from odps_frames.model.schema import Column, TableSchema
     from odps_frames.model.table import Partition, TableRef
 
@@ -39,6 +40,7 @@ def create_table(
     comment: str | None = None,
     lifecycle: int | None = None,
     properties: Mapping[str, str] | None = None,
+    buckets: Buckets | None = None,
     if_not_exists: bool = False,
 ) -> str:
     """Write ``CREATE TABLE``; ``lifecycle`` is in days."""
@@ -50,6 +52,8 @@ def create_table(
         parts.append(f"COMMENT {quote_text(comment)}")
     if schema.partition_columns:
         parts.append(f"PARTITIONED BY (\n{_columns(schema.partition_columns)}\n)")
+    if buckets is not None:
+        parts.append(_buckets(buckets))
     if properties:
         pairs = ", ".join(f"{quote_text(k)}={quote_text(v)}" for k, v in properties.items())
         parts.append(f"TBLPROPERTIES ({pairs})")
@@ -84,6 +88,18 @@ def truncate(table: TableRef, partition: Partition | None = None) -> str:
     """Write ``TRUNCATE TABLE``, of one partition where one is given."""
     where = f" PARTITION ({_spec(partition)})" if partition else ""
     return f"TRUNCATE TABLE {table.quoted()}{where}"
+
+
+def _buckets(buckets: Buckets) -> str:
+    text = "RANGE CLUSTERED BY" if buckets.kind == "range" else "CLUSTERED BY"
+    text += f" ({', '.join(map(quote_name, buckets.columns))})"
+    if buckets.sorted_by:
+        order = [
+            f"{quote_name(name)} {'DESC' if falling else 'ASC'}"
+            for name, falling in zip(buckets.sort_names, buckets.descending, strict=True)
+        ]
+        text += f" SORTED BY ({', '.join(order)})"
+    return text if buckets.n is None else f"{text} INTO {buckets.n} BUCKETS"
 
 
 def _columns(columns: tuple[Column, ...]) -> str:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odps_frames.errors import NotFound, ProtocolError
+from odps_frames.model.buckets import Buckets
 from odps_frames.model.catalog import (
-    Clustering,
     Page,
     PartitionInfo,
     ProjectInfo,
@@ -53,11 +53,17 @@ def schemas(draw: st.DrawFn) -> TableSchema:
 
 @st.composite
 def tables(draw: st.DrawFn) -> TableInfo:
-    clustering = st.builds(
-        Clustering,
-        kind=st.sampled_from(["hash", "range"]),
-        columns=st.lists(NAMES, max_size=2).map(tuple),
-        n_buckets=st.none() | st.integers(1, 4096),
+    unlike = st.lists(NAMES, min_size=1, max_size=2, unique_by=str.lower).map(tuple)
+    order = st.just(()) | unlike.map(lambda names: (*names[:-1], f"{names[-1]} DESC"))
+    buckets = st.one_of(
+        st.builds(Buckets, columns=unlike, n=st.integers(1, 4096), sorted_by=order),
+        st.builds(
+            Buckets,
+            columns=unlike,
+            n=st.none() | st.integers(1, 4096),
+            sorted_by=order,
+            kind=st.just("range"),
+        ),
     )
     return TableInfo(
         ref=REF,
@@ -77,7 +83,7 @@ def tables(draw: st.DrawFn) -> TableInfo:
         properties=draw(st.dictionaries(NAMES, TEXTS, max_size=3)),
         primary_key=draw(st.lists(NAMES, max_size=2).map(tuple)),
         transactional=draw(st.booleans()),
-        clustering=draw(st.none() | clustering),
+        buckets=draw(st.none() | buckets),
         schema_version=draw(st.none() | st.integers(0, 9).map(str)),
         data_version=draw(COUNTS),
         n_files=draw(COUNTS),

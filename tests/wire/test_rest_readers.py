@@ -18,8 +18,8 @@ from odps.errors import (  # type: ignore[import-untyped]
 from requests.adapters import BaseAdapter
 
 from odps_frames.errors import NotFound, ServiceError
+from odps_frames.model.buckets import Buckets
 from odps_frames.model.catalog import (
-    Clustering,
     Page,
     PartitionInfo,
     ProjectInfo,
@@ -60,7 +60,7 @@ TABLE = TableInfo(
     properties={"a": "b"},
     primary_key=("id",),
     transactional=True,
-    clustering=Clustering(kind="hash", columns=("id",), n_buckets=16),
+    buckets=Buckets(columns=("id",), n=16),
     schema_version="1",
     n_files=2,
 )

@@ -123,7 +123,7 @@ def test_faults_say_where_they_are(sql: str, place: str, words: str) -> None:
         ("create view v as select 1", "CREATE VIEW"),
         ("create table t as select 1", "CREATE TABLE ... AS"),
         ("create table t like u", "CREATE TABLE ... LIKE"),
-        ("create table t (a int) clustered by (a)", "CLUSTERED"),
+        ("create table t (a int) stored as parquet", "STORED"),
         ("create table t (a int default 1)", "DEFAULT of a column"),
         ("alter table t rename to u", "RENAME"),
         ("alter table t drop columns a", "DROP COLUMNS"),
