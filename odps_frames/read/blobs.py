@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from odps_frames.model.blob import BlobRef
@@ -13,7 +14,7 @@ from odps_frames.wire.compression import Compression
 from odps_frames.wire.envelope import Envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from typing_extensions import Buffer
 
@@ -69,7 +70,10 @@ class BlobFile(io.RawIOBase):
             When it still does not come whole after as many attempts as the policy allows.
         """
         if self.closed:
-            raise ValueError(f"blob {self.ref} is closed: the next one was asked for")
+            raise ValueError(
+                f"blob {self.ref} is closed: it was, or the next one was asked for; "
+                "read a blob, or take its bytes, before that"
+            )
         got = self._rest.readinto(memoryview(buffer).cast("B"))
         self._n_read += got
         return got
@@ -109,33 +113,35 @@ def read_blobs(
     if isinstance(refs, str | bytes | BlobRef):
         raise TypeError(f"refs={refs!r}; expected a list of references")
     parsed = [BlobRef.parse(ref) for ref in refs]
-    return _read(
-        transport,
-        parsed,
-        envelope or Envelope(),
-        compression,
-        policy or RetryPolicy(),
-        meter or Meter(),
+    policy, meter = policy or RetryPolicy(), meter or Meter()
+    return _Files(
+        Download(transport, group, envelope or Envelope(), compression, policy, meter)
+        for group in _groups(parsed)
     )
 
 
-def _read(
-    transport: Transport,
-    refs: Sequence[BlobRef],
-    envelope: Envelope,
-    compression: Compression,
-    policy: RetryPolicy,
-    meter: Meter,
-) -> Iterator[BlobFile]:
-    for group in _groups(refs):
-        download = Download(transport, group, envelope, compression, policy, meter)
-        try:
-            for place, ref in enumerate(group):
-                header, size = download.begin(place)
-                with BlobFile(ref, header, size, download) as file:
-                    yield file
-        finally:
-            download.close()
+class _Files(Iterator[BlobFile]):
+    """The files of several downloads; no generator, so that a file outlives what it came from."""
+
+    def __init__(self, downloads: Iterable[Download]) -> None:
+        self._downloads = iter(downloads)
+        self._present: Download | None = None
+        self._place = 0
+        self._file: BlobFile | None = None
+
+    def __next__(self) -> BlobFile:
+        if self._file is not None:
+            self._file.close()
+        if self._present is None or self._place == len(self._present.refs):
+            if self._present is not None:
+                self._present.close()
+            self._present, self._place = None, 0
+            self._present = next(self._downloads)
+        place = self._place
+        self._place += 1
+        header, size = self._present.begin(place)
+        self._file = BlobFile(self._present.refs[place], header, size, self._present)
+        return self._file
 
 
 def _groups(refs: Sequence[BlobRef]) -> Iterator[Sequence[BlobRef]]:

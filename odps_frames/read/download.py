@@ -45,7 +45,7 @@ class Download:
         meter: Meter,
     ) -> None:
         self._transport = transport
-        self._refs = refs
+        self.refs = refs
         self._envelope = envelope
         self._compression = compression
         self._policy = policy
@@ -82,6 +82,11 @@ class Download:
             self._answer.close()
             self._answer = None
 
+    def __del__(self) -> None:
+        """Leave no connection open when files are dropped half read."""
+        if hasattr(self, "_answer"):
+            self.close()
+
     def _persist(self, step: Callable[[], T]) -> T:
         while True:
             try:
@@ -90,7 +95,7 @@ class Download:
                 self.close()
                 self._failures += 1
                 if self._failures >= self._policy.max_attempts:
-                    ref = self._refs[self._place]
+                    ref = self.refs[self._place]
                     error.add_note(f"while reading blob {ref}, after {self._offset} bytes of it")
                     raise
                 if self._failures > 1:  # what broke once is worth asking for again at once
@@ -120,12 +125,12 @@ class Download:
         return answer
 
     def _ask(self) -> _Answer:
-        refs = list(self._refs[self._place :])
-        only_first = len(refs) == 1 and len(self._refs) > 1
+        refs = list(self.refs[self._place :])
+        only_first = len(refs) == 1 and len(self.refs) > 1
         if only_first:
             # A single reference is answered without a header. Another one, which is not read,
             # makes the answer say of the last blob what it said of all the others.
-            refs.append(self._refs[self._place - 1])
+            refs.append(self.refs[self._place - 1])
         request = encode_read_blobs(refs, self._compression, self._envelope)
         response = self._transport.send(request)
         return _Answer(response, self._meter, len(refs), only_first=only_first)
