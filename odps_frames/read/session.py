@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self, cast
 
@@ -13,12 +14,15 @@ from odps_frames.convert.arrow import normal_schema
 from odps_frames.errors import (
     CorruptStream,
     IncompleteRead,
+    SchemaMismatch,
     ServiceError,
     ServiceUnavailable,
     SessionExpired,
 )
 from odps_frames.model.lifecycle import SessionStatus
-from odps_frames.model.read import BatchOptions, ReadSpec
+from odps_frames.model.read import BatchOptions, DataFormat, ReadSpec
+from odps_frames.model.splits import Split
+from odps_frames.model.table import InstanceRef
 from odps_frames.read.gather import gather
 from odps_frames.read.stream import StreamPlan, read_batches
 from odps_frames.transport.retry import Meter, RetryPolicy
@@ -29,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from odps_frames.model.read import ReadSessionInfo
-    from odps_frames.model.schema import Column
-    from odps_frames.model.splits import Split
+    from odps_frames.model.schema import Column, TableSchema
     from odps_frames.read.cancel import Cancellation
     from odps_frames.transport.base import Transport
+    from odps_frames.wire.reply import Reply
 
 __all__ = ["ReadSession"]
 
@@ -65,6 +69,9 @@ class ReadSession:
         self._lock = threading.Lock()
         self.spec = spec
         self.info = info
+        self.warnings: tuple[str, ...] = ()
+        """What the service warned of, such as a condition that it did not apply."""
+        self._refresh_at = _refresh_time(info, clock())
 
     @classmethod
     def create(
@@ -74,11 +81,12 @@ class ReadSession:
         envelope: Envelope | None = None,
         *,
         policy: RetryPolicy | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Self:
         """Ask the service for a session; it may still be preparing it (see ``wait``)."""
         envelope = envelope or Envelope()
         reply = decode_info(transport.send(encode_create(spec, envelope)))
-        return cls(transport, spec, reply.value, envelope.routed(reply.route_token), policy=policy)
+        return cls._of(reply, transport, spec, envelope, policy, clock)
 
     @classmethod
     def attach(
@@ -89,12 +97,28 @@ class ReadSession:
         envelope: Envelope | None = None,
         *,
         policy: RetryPolicy | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Self:
         """Join a session that somebody else made; ``spec`` says how it was asked for."""
         envelope = envelope or Envelope()
         request = encode_get(spec.table, session_id, envelope=envelope)
         reply = decode_info(transport.send(request))
-        return cls(transport, spec, reply.value, envelope.routed(reply.route_token), policy=policy)
+        return cls._of(reply, transport, spec, envelope, policy, clock)
+
+    @classmethod
+    def _of(
+        cls,
+        reply: Reply[ReadSessionInfo],
+        transport: Transport,
+        spec: ReadSpec,
+        envelope: Envelope,
+        policy: RetryPolicy | None,
+        clock: Callable[[], datetime],
+    ) -> Self:
+        routed = envelope.routed(reply.route_token)
+        session = cls(transport, spec, reply.value, routed, policy=policy, clock=clock)
+        session.warnings = (reply.warning,) if reply.warning else ()
+        return session
 
     @property
     def session_id(self) -> str:
@@ -103,8 +127,17 @@ class ReadSession:
 
     @property
     def splits(self) -> tuple[Split, ...]:
-        """The pieces of the session, in the order of the rows."""
-        return self.info.splits(self.spec.split_by)
+        """The pieces of the session, in the order of the rows.
+
+        A service that cuts a session into nothing and still expects rows of it is asked for all
+        of it at once: nothing may look empty that is not.
+        """
+        found = self.info.splits(self.spec.split_by)
+        stats = self.info.stats
+        expected = stats.estimated_bytes if stats.estimated_rows is None else stats.estimated_rows
+        if found or not expected or isinstance(self.spec.table, InstanceRef):
+            return found
+        return (Split(self.session_id),)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -162,9 +195,19 @@ class ReadSession:
         meter: Meter | None = None,
         cancel: Cancellation | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the batches of one split; see ``read_batches`` for what it promises."""
-        self._keep_alive()
+        """Yield the batches of one split; see ``read_batches`` for what it promises.
+
+        Columns chosen in ``options`` come in the order in which they stand there.
+
+        Raises
+        ------
+        SchemaMismatch
+            For a column that the session does not have.
+        ValueError
+            For a form of data that the service does not offer.
+        """
         plan = self._plan(options or BatchOptions(), validate=validate)
+        self._keep_alive()
         return read_batches(self._transport, plan, split, meter=meter, cancel=cancel)
 
     def batches(
@@ -211,18 +254,22 @@ class ReadSession:
         return reader.__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call]  # stubs
 
     def _plan(self, options: BatchOptions, *, validate: bool) -> StreamPlan:
-        columns = self.columns
-        if options.columns is not None:
-            wanted = {name.lower(): place for place, name in enumerate(options.columns)}
-            columns = tuple(
-                sorted(
-                    (column for column in columns if column.name.lower() in wanted),
-                    key=lambda column: wanted[column.name.lower()],
-                )
+        if options.format not in self.info.formats or options.format != DataFormat():
+            offered = [f"{each.type} {each.version}" for each in self.info.formats]
+            msg = (
+                f"{options.format} cannot be read; the service offers {offered}, of which this "
+                "package reads Arrow V5"
             )
+            raise ValueError(msg)
+        columns, output = self.columns, None
+        if options.columns is not None:
+            data, output = _chosen(self.info.schema, options.columns)
+            columns = (*data, *self.info.schema.partition_columns)
+            options = replace(options, columns=tuple(column.name for column in data))
         return StreamPlan(
             table=self.spec.table,
             columns=columns,
+            output=output,
             arrow=self.spec.arrow,
             options=options,
             envelope=self._envelope,
@@ -233,18 +280,44 @@ class ReadSession:
 
     def _keep_alive(self) -> None:
         """Refresh shortly before the end, so that long reads never meet it."""
-        ends = self.info.expires_at
-        if ends is not None and ends - REFRESH_BEFORE < self._clock():
-            self._ask(refresh=True)
+        ends = self._refresh_at
+        if ends is not None and ends <= self._clock():
+            self._ask(refresh=True, unless_after=ends)
 
-    def _ask(self, *, refresh: bool) -> None:
+    def _ask(self, *, refresh: bool, unless_after: datetime | None = None) -> None:
         with self._lock:
-            request = encode_get(
-                self.spec.table, self.session_id, refresh=refresh, envelope=self._envelope
-            )
+            if unless_after is not None and self._refresh_at != unless_after:
+                return  # another thread was faster
+            # Questions after a session go without the token, as all known clients send them.
+            asking = replace(self._envelope, route_token=None)
+            request = encode_get(self.spec.table, self.session_id, refresh=refresh, envelope=asking)
             reply = decode_info(self._transport.send(request))
             self.info = reply.value
             self._envelope = self._envelope.routed(reply.route_token)
+            self._refresh_at = _refresh_time(self.info, self._clock())
+
+
+def _refresh_time(info: ReadSessionInfo, now: datetime) -> datetime | None:
+    """Ten minutes before its end, or in the second half of a life that is short."""
+    if info.expires_at is None:
+        return None
+    return max(info.expires_at - REFRESH_BEFORE, now + (info.expires_at - now) / 2)
+
+
+def _chosen(
+    schema: TableSchema, names: tuple[str, ...]
+) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """Return the data columns to ask a stream for, and all that is wanted of what comes."""
+    if missing := [name for name in names if schema.find(name) is None]:
+        raise SchemaMismatch(schema.unknown(missing))
+    found = tuple(schema.column(name) for name in names)
+    wanted = tuple(column.name for column in found)
+    if len(set(wanted)) != len(wanted):
+        msg = f"columns={list(names)}; expected each column once"
+        raise ValueError(msg)
+    # No data column at all cannot be asked for: on the wire it would be every one of them.
+    data = tuple(column for column in found if column in schema.columns) or schema.columns[:1]
+    return data, wanted
 
 
 def _counted(batches: Iterator[pa.RecordBatch], expected: int) -> Iterator[pa.RecordBatch]:

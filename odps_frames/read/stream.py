@@ -48,6 +48,8 @@ class StreamPlan:
     table: TableRef | InstanceRef
     columns: tuple[Column, ...]
     """The columns of the stream, in order."""
+    output: tuple[str, ...] | None = None
+    """Those of them that are wanted, in another order perhaps; None means all."""
     arrow: ArrowOptions
     options: BatchOptions = field(default_factory=BatchOptions)
     envelope: Envelope = field(default_factory=Envelope)
@@ -93,7 +95,7 @@ def read_batches(
     """
     meter = meter or Meter()
     cancel = cancel or Cancellation()
-    expected = split.rows.count if split.rows else None
+    expected = _expected(plan, split)
     rows = failures = 0
     while True:
         attempt = _attempt(transport, plan, split, rows, meter, cancel)
@@ -131,7 +133,7 @@ def _attempt(
     cancel: Cancellation,
 ) -> Generator[pa.RecordBatch, None, None]:
     """Yield what is left of a split after so many rows, as far as one answer brings it."""
-    expected = split.rows.count if split.rows else None
+    expected = _expected(plan, split)
     with transport.send(_rest_of(plan, split, rows)) as response:
         cancel.watch(response)
         for batch in decode_batches(response, plan, meter):
@@ -156,17 +158,46 @@ def decode_batches(response: Response, plan: StreamPlan, meter: Meter) -> Iterat
         validate=plan.validate,
         max_batch_rows=max(plan.options.max_rows * ROW_SLACK, 1 << 20),
     )
-    check_stream_schema(reader.schema, plan.columns, plan.arrow)
+    columns = _arranged(plan, reader.schema.names)
+    check_stream_schema(reader.schema, columns, plan.arrow)
+    output = plan.output
+    if output is None and columns != plan.columns:
+        output = tuple(column.name for column in plan.columns)
     for batch in reader:
-        yield normalise(batch, plan.columns, plan.arrow)
+        normal = normalise(batch, columns, plan.arrow)
+        yield normal if output is None else normal.select(list(output))
+
+
+def _arranged(plan: StreamPlan, names: list[str]) -> tuple[Column, ...]:
+    """Return the columns in the order in which a stream has them, where it may choose it.
+
+    Columns chosen for one stream may come in any order where that was allowed, and without the
+    partition columns where none of these is wanted.
+    """
+    came = [name.lower() for name in names]
+    known = {column.name.lower(): column for column in plan.columns}
+    if plan.options.columns is None or came == list(known):
+        return plan.columns
+    wanted = known.keys() if plan.output is None else {name.lower() for name in plan.output}
+    enough = wanted <= set(came) <= known.keys()
+    ordered = plan.options.columns_unordered or came == [name for name in known if name in came]
+    if not (enough and ordered and len(set(came)) == len(came)):
+        return plan.columns  # of which the check will say what is wrong
+    return tuple(known[name] for name in came)
+
+
+def _expected(plan: StreamPlan, split: Split) -> int | None:
+    """How many rows a split brings, where that is known beforehand."""
+    return None if split.rows is None else max(split.rows.count - plan.options.skip_rows, 0)
 
 
 def _rest_of(plan: StreamPlan, split: Split, rows: int) -> Request:
     """The request for what is left of a split after so many rows."""
     options = plan.options
     if rows and split.rows is not None:
-        left = RowRange(split.rows.offset + rows, split.rows.count - rows)
-        split = replace(split, rows=left)
+        passed = options.skip_rows + rows
+        left = RowRange(split.rows.offset + passed, split.rows.count - passed)
+        split, options = replace(split, rows=left), replace(options, skip_rows=0)
     elif rows:
         options = replace(options, skip_rows=options.skip_rows + rows)
     return encode_read(plan.table, split, options, plan.envelope)
