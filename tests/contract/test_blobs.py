@@ -454,7 +454,7 @@ def large(module_stand: Stand) -> list[bytes]:
     return store(module_stand.client, "large_blobs", [noise(size) for size in LARGE])
 
 
-LARGE = [40_000, 1, 700_000, 4096]
+LARGE = [40_000, 1, 250_000, 4096]
 
 
 @pytest.mark.parametrize("compression", CODECS)
@@ -488,7 +488,7 @@ def test_a_single_blob_is_guarded(stand: Stand, large: list[bytes], effect: Any)
 
 def test_what_was_handed_out_is_not_handed_out_again(stand: Stand, large: list[bytes]) -> None:
     watch = Watch(stand)
-    spoil(stand, Cut(), 500_000)
+    spoil(stand, Cut(), 200_000)
     files = stand.client.read_blobs(large)
     found = [(file.size, b"".join(file.chunks(1000))) for file in files]
     assert found == [(size, noise(size)) for size in LARGE]
