@@ -89,6 +89,7 @@ class Config:
     region: str | None = None
     tunnel_endpoint: str | None = None
     quota: str | None = None
+    tags: tuple[str, ...] = ()
     timezone: str = "UTC"
     api_version: str = "2"
     timeout: Timeout = field(default_factory=Timeout)
@@ -105,6 +106,7 @@ class Config:
         if self.tunnel_endpoint:
             url = _checked_url("tunnel_endpoint", self.tunnel_endpoint)
             object.__setattr__(self, "tunnel_endpoint", url)
+        object.__setattr__(self, "tags", _tags(self.tags))
         try:
             ZoneInfo(self.timezone)
         except (ValueError, OSError, ZoneInfoNotFoundError):
@@ -155,6 +157,17 @@ def _clean(name: str, secret: str | None) -> str | None:
         msg = f"{name} holds letters that no header can carry; expected printable ASCII"
         raise ConfigError(msg)
     return stripped
+
+
+def _tags(given: object) -> tuple[str, ...]:
+    """Take a tag, or several; they travel in one header, parted by commas."""
+    tags = (given,) if isinstance(given, str) else given
+    if isinstance(tags, list | tuple) and all(isinstance(tag, str) for tag in tags):
+        found = tuple(tag.strip() for tag in tags)
+        if all(tag and tag.isascii() and tag.isprintable() and "," not in tag for tag in found):
+            return found
+    msg = f"tags={given!r}; expected texts of printable ASCII without commas, such as ('nightly',)"
+    raise ConfigError(msg)
 
 
 def _checked_url(name: str, url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from odps_frames.client import CURRENT, Client
@@ -33,6 +33,7 @@ def connect(  # noqa: PLR0913  the front door: every setting by its name
     region: str | None = None,
     tunnel_endpoint: str | None = None,
     quota: str | None = None,
+    tags: str | Sequence[str] = (),
     timezone: str | None = None,
     api_version: str | None = None,
     timeout: float | Timeout | None = None,
@@ -54,6 +55,10 @@ def connect(  # noqa: PLR0913  the front door: every setting by its name
         Such as ``https://service.cn-hangzhou.maxcompute.aliyun.com/api``.
     project, schema : str, optional
         Where tables are looked for that are named without them.
+    quota : str, optional
+        Whose computing resources serve the calls.
+    tags : str or sequence of str
+        Labels under which the service accounts for storage calls.
     region : str, optional
         Signs with version 4 of the signature, which needs it.
     timeout : float or Timeout, optional
@@ -81,6 +86,7 @@ def connect(  # noqa: PLR0913  the front door: every setting by its name
         "region": region,
         "tunnel_endpoint": tunnel_endpoint,
         "quota": quota,
+        "tags": tuple(tags) if isinstance(tags, list) else tags or None,
         "timezone": timezone,
         "api_version": api_version,
         "timeout": timeout,

@@ -84,7 +84,8 @@ class Connection:
 
     def envelope(self) -> Envelope:
         """What storage requests of this connection carry."""
-        return Envelope(api_version=self.config.api_version)
+        config = self.config
+        return Envelope(api_version=config.api_version, quota=config.quota, tags=config.tags)
 
     def ref(self, name: str | TableRef) -> TableRef:
         """Read the name of a table; the service is asked what ``a.b`` means, once for each ``a``.
@@ -96,8 +97,8 @@ class Connection:
         """
         return self.naming.ref(name)
 
-    def describe(self, table: str | TableRef) -> TableInfo:
-        """Ask for a table.
+    def describe(self, table: str | TableRef, *, extended: bool = False) -> TableInfo:
+        """Ask for a table; ``extended`` asks for its key, versions and files too.
 
         Raises
         ------
@@ -105,7 +106,18 @@ class Connection:
             When it does not exist.
         """
         ref = self.ref(table)
-        return decode_table(self.transport.send(encode_get_table(ref)), ref).value
+        info = decode_table(self.transport.send(encode_get_table(ref)), ref).value
+        return self.further(info) if extended else info
+
+    def further(self, info: TableInfo) -> TableInfo:
+        """Ask for what the plain description of a table leaves out."""
+        request = encode_get_table(info.ref, extended=True)
+        return decode_table(self.transport.send(request), info.ref, known=info).value
+
+    def describe_further(self, info: TableInfo) -> TableInfo:
+        """Ask for what only the extended document of a table says, as its buckets."""
+        request = encode_get_table(info.ref, extended=True)
+        return decode_table(self.transport.send(request), info.ref, known=info).value
 
     def exists(self, table: str | TableRef) -> bool:
         """Whether there is such a table; trouble is an error, not an absence."""

@@ -33,6 +33,7 @@ SETTINGS = (
     "region",
     "tunnel_endpoint",
     "quota",
+    "tags",
     "timezone",
     "api_version",
     "timeout",

@@ -86,6 +86,8 @@ class Emulator:
         How long sessions live.
     struct_timestamps : bool
         TIMESTAMP columns travel as pairs of seconds and nanoseconds, as some services do it.
+    large_strings : bool
+        Texts and bytes that are read travel with offsets of 64 bits, and sessions say so.
     content_length_answers : bool
         Streams of rows say their length beforehand instead of coming in chunks.
     finish_at_once : bool
@@ -111,6 +113,7 @@ class Emulator:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         session_seconds: int = SESSION_SECONDS,
         struct_timestamps: bool = False,
+        large_strings: bool = False,
         content_length_answers: bool = False,
         finish_at_once: bool = False,
         namespaces: bool = False,
@@ -125,7 +128,11 @@ class Emulator:
             finish_at_once=finish_at_once,
             namespaces=namespaces,
         )
-        reads = ReadSessions(self._store, struct_timestamps=struct_timestamps)
+        reads = ReadSessions(
+            self._store, struct_timestamps=struct_timestamps, large_strings=large_strings
+        )
+        self.preparations = reads.preparations
+        """How read sessions become ready, by its ``rule``."""
         self._tunnel = TunnelSite(self._store, reads, content_length_answers=content_length_answers)
         self._storage = StorageSite(
             reads=reads,

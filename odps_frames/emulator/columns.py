@@ -41,6 +41,7 @@ __all__ = [
     "Keeper",
     "WrongType",
     "can_keep",
+    "enlarged",
     "is_text",
     "time_paths",
     "times_in",
@@ -116,6 +117,23 @@ def travel_type(
             return PAIR if as_pair(path, type_) else found
 
 
+def enlarged(found: AnyType) -> AnyType:
+    """Give texts and bytes, wherever they stand in a type, offsets of 64 bits."""
+    if pa.types.is_string(found):
+        return pa.large_string()
+    if pa.types.is_binary(found):
+        return pa.large_binary()
+    if pa.types.is_list(found):
+        return pa.list_(found.value_field.with_type(enlarged(found.value_type)))
+    if pa.types.is_map(found):
+        item = found.item_field.with_type(enlarged(found.item_type))
+        return pa.map_(enlarged(found.key_type), item)
+    if pa.types.is_struct(found):
+        fields = [found.field(i) for i in range(found.num_fields)]
+        return pa.struct([field.with_type(enlarged(field.type)) for field in fields])
+    return found
+
+
 def wired(array: AnyArray, type_: DataType, target: AnyType) -> AnyArray:
     """Give a kept column the type in which it travels; no copy where that is the same."""
     if array.type.equals(target):
@@ -137,6 +155,8 @@ def wired(array: AnyArray, type_: DataType, target: AnyType) -> AnyArray:
                 for i in range(len(fields))
             ]
             return rebuild_struct(array, members, target)
+        case _ if is_text(target) or pa.types.is_large_binary(target):
+            return array.cast(target)
         case _:
             return to_unit(array, target)
 

@@ -18,6 +18,7 @@ from odps_frames.emulator.catalog.sessions import (
 from odps_frames.emulator.catalog.tables import need_table, table_by_id
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.planner import window
+from odps_frames.emulator.preparing import Preparations
 from odps_frames.emulator.read_plan import find_partitions, make_plan, view_of
 from odps_frames.emulator.refusals import (
     conflict,
@@ -40,6 +41,7 @@ from odps_frames.model.read import (
     SessionStats,
     TimeUnit,
 )
+from odps_frames.model.schema import TableSchema
 from odps_frames.model.splits import Split
 from odps_frames.model.table import TableRef
 from odps_frames.wire import names, read_session
@@ -94,11 +96,17 @@ class ReadSessions:
     struct_timestamps : bool
         TIMESTAMP and TIMESTAMP_NTZ travel as pairs of seconds and nanoseconds, as some services
         do it (protocol.md §12).
+    large_strings : bool
+        Texts and bytes travel with offsets of 64 bits, and sessions say so.
     """
 
-    def __init__(self, store: Store, *, struct_timestamps: bool) -> None:
+    def __init__(
+        self, store: Store, *, struct_timestamps: bool, large_strings: bool = False
+    ) -> None:
         self._store = store
         self._struct_timestamps = struct_timestamps
+        self._large_strings = large_strings
+        self.preparations = Preparations()
         self._plans: OrderedDict[str, ReadPlan] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -122,6 +130,7 @@ class ReadSessions:
                 expires=now + self._store.session_milliseconds,
             )
             add_read_session(connection, kept)
+        self.preparations.begin(kept.id)
         return Routed(self._info(kept, plan), kept.token, plan.warning)
 
     def get(self, call: GetReadSession) -> Routed[ReadSessionInfo]:
@@ -133,6 +142,7 @@ class ReadSessions:
             if call.refresh:
                 kept = replace(kept, expires=self._store.now() + self._store.session_milliseconds)
                 prolong_read_session(c, kept.id, kept.expires)
+        self.preparations.poll(kept.id)
         return Routed(self._info(kept, ready.plan), kept.token, ready.plan.warning)
 
     def read(self, call: ReadCall) -> RowStream:
@@ -144,15 +154,14 @@ class ReadSessions:
         def find() -> tuple[list[str], tuple[_Ready, Pieces]]:
             with self._store.database.read() as connection:
                 ready = self._find(connection, ref, call.split.session_id)
-            if self._status(ready.kept) is SessionStatus.EXPIRED:
-                raise expired_session(ready.kept.id)
+            self._check_ready(ready.kept)
             pieces = ready.plan.pieces(call.split, call.options.skip_rows)
             files = {piece.file for piece in pieces}
             return [ready.plan.files[index].stored.name for index in files], (ready, pieces)
 
         hold, (ready, pieces) = self._store.files.hold(find)
-        selection = _narrowed(ready.plan.selection, call.options.columns)
-        view = RowView(selection, ready.spec.arrow, self._as_pair)
+        selection = _narrowed(ready.plan.selection, call.options)
+        view = RowView(selection, ready.spec.arrow, self._as_pair, large=self._large_strings)
         rows = hold.over(view.rows(self._store.files, ready.plan.files, pieces))
         max_rows = min(call.options.max_rows, MAX_BATCH_ROWS)
         return RowStream(
@@ -211,6 +220,15 @@ class ReadSessions:
         return _Ready(kept, spec, plan)
 
     def _info(self, kept: KeptReadSession, plan: ReadPlan) -> ReadSessionInfo:
+        state = self.preparations.state(kept.id)
+        if state is not None:
+            return ReadSessionInfo(
+                session_id=kept.id,
+                status=state[0],
+                message=state[1],
+                schema=TableSchema(()),
+                expires_at=datetime.fromtimestamp(kept.expires / 1000, UTC),
+            )
         return ReadSessionInfo(
             session_id=kept.id,
             status=self._status(kept),
@@ -222,7 +240,15 @@ class ReadSessions:
             bucket_ids=plan.cut.bucket_ids,
             stats=SessionStats(plan.n_bytes, plan.n_rows),
             latest_version=kept.version,
+            large_strings=self._large_strings,
         )
+
+    def _check_ready(self, kept: KeptReadSession) -> None:
+        state = self.preparations.state(kept.id)
+        if state is not None:
+            raise conflict(f"session {kept.id!r} is {state[0]}, not NORMAL: {state[1]}")
+        if self._status(kept) is SessionStatus.EXPIRED:
+            raise expired_session(kept.id)
 
     def _status(self, kept: KeptReadSession) -> SessionStatus:
         expired = self._store.now() >= kept.expires
@@ -245,8 +271,9 @@ def _spec_of(kept: KeptReadSession) -> ReadSpec:
     return read_session.decode_create(request)
 
 
-def _narrowed(selection: Selection, columns: tuple[str, ...] | None) -> Selection:
+def _narrowed(selection: Selection, options: BatchOptions) -> Selection:
     """Choose among the data columns of a session; its partition columns always follow."""
+    columns = options.columns
     if columns is None:
         return selection
     data = {stored.column.name.lower(): stored for stored in selection.data}
@@ -257,7 +284,9 @@ def _narrowed(selection: Selection, columns: tuple[str, ...] | None) -> Selectio
         raise invalid(
             f"DataColumns {list(columns)}; expected each of these at most once: {', '.join(data)}"
         )
-    return Selection(tuple(data[name] for name in asked if name in data), selection.partitions)
+    order = list(data) if options.columns_unordered else asked
+    chosen = tuple(data[name] for name in order if name in asked and name in data)
+    return Selection(chosen, selection.partitions)
 
 
 def _previewed(table: Table, columns: tuple[str, ...] | None) -> Selection:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from odps_frames.convert.arrow import arrow_type
-from odps_frames.emulator.columns import time_paths, travel_type, wired
+from odps_frames.emulator.columns import enlarged, time_paths, travel_type, wired
 from odps_frames.emulator.facts import TimeFact
 from odps_frames.emulator.refusals import invalid
 from odps_frames.model.types import Kind, PrimitiveType
@@ -116,13 +116,16 @@ class RowView:
         selection: Selection,
         options: ArrowOptions,
         as_pair: Callable[[str, DataType], bool],
+        *,
+        large: bool = False,
     ) -> None:
+        form: Callable[[AnyType], AnyType] = enlarged if large else lambda found: found
         self._data = [
-            (stored, travel_type(stored.column.type, stored.field, options, as_pair))
+            (stored, form(travel_type(stored.column.type, stored.field, options, as_pair)))
             for stored in selection.data
         ]
         self._parts = [
-            (place, column, arrow_type(column.type, options))
+            (place, column, form(arrow_type(column.type, options)))
             for place, column in selection.partitions
         ]
         fields: list[tuple[Column, AnyType]] = [
