@@ -21,6 +21,7 @@ from odps_frames.errors import (
     IncompleteRead,
     NotFound,
     OdpsError,
+    OdpsWarning,
     PermissionDenied,
     ProtocolError,
     ReadTooLarge,
@@ -33,15 +34,18 @@ from odps_frames.errors import (
 )
 from odps_frames.frames import read_odps, scan_odps, to_odps
 from odps_frames.local import local
+from odps_frames.model.buckets import Buckets
 from odps_frames.model.schema import Column, TableSchema
-from odps_frames.model.splits import Split
+from odps_frames.model.splits import ByBucket, ByParallelism, ByRows, BySize, Split
 from odps_frames.model.table import Partition, TableRef
+from odps_frames.model.write import BlockOptions, StreamId
 from odps_frames.partitions import latest
 from odps_frames.progress import Progress
 from odps_frames.read.session import ReadSession
 from odps_frames.registration import register, unregister
 from odps_frames.scan import Scan
 from odps_frames.table import Table
+from odps_frames.write.block_session import BlockSession
 from odps_frames.write.session import WriteSession
 from odps_frames.write.stream import TableWriter
 from odps_frames.write_options import WriteResult
@@ -50,6 +54,13 @@ __version__ = version("odps-frames")
 
 __all__ = [
     "AuthenticationError",
+    "BlockOptions",
+    "BlockSession",
+    "Buckets",
+    "ByBucket",
+    "ByParallelism",
+    "ByRows",
+    "BySize",
     "CastError",
     "Client",
     "Column",
@@ -62,6 +73,7 @@ __all__ = [
     "IncompleteRead",
     "NotFound",
     "OdpsError",
+    "OdpsWarning",
     "Partition",
     "PermissionDenied",
     "Progress",
@@ -75,6 +87,7 @@ __all__ = [
     "SessionExpired",
     "Split",
     "SqlError",
+    "StreamId",
     "Table",
     "TableRef",
     "TableSchema",

@@ -14,15 +14,18 @@ from odps_frames.creation import (
     Place,
     TakenError,
     check_made_for,
-    existing_schema,
+    existing_table,
+    key_of,
     occupied,
     planned_schema,
 )
 from odps_frames.errors import Conflict, ProtocolError, SchemaMismatch
 from odps_frames.flow import Flow
+from odps_frames.operations import Operations, without_operation
 from odps_frames.progress import followed, tell_end
 from odps_frames.target import Target
 from odps_frames.transport.retry import Meter
+from odps_frames.upserts import KeyedFlow
 from odps_frames.wire.arrow_stream import impossible_types
 from odps_frames.write.fan import write_blocks
 from odps_frames.write_options import WriteResult
@@ -43,36 +46,61 @@ def upload(
 ) -> WriteResult:
     """Write data into a table with one commit; see ``to_odps`` for the contract."""
     started = time.monotonic()
-    schema = existing_schema(connection, ref)
+    present = existing_table(connection, ref, keyed=options.mode == "upsert")
+    schema = present.schema if present else None
     known = schema.all_columns if schema else ()
     reader = arrow_reader(data, index=options.index, columns=known)
     if impossible := impossible_types(reader.schema):
         raise SchemaMismatch(impossible)
     if options.mode in ("error", "ignore") and occupied(connection, ref, schema, options.partition):
         return _refused(ref, options, started)
-    new = schema is None
-    schema = _schema(ref, schema, reader.schema, options)
-    target = Target.of(ref, schema, reader.schema.names, options)
-    fitter = Fitter(
-        schema,
-        target.columns,
-        reader.schema,
-        schema_mode=options.schema_mode,
-        fill_missing=options.fill_missing,
-        tz=connection.config.timezone,
-    )
-    flow = Flow(fitter, target, options)
+    new, key = schema is None, key_of(ref, present, options)
+    source = without_operation(reader.schema) if options.mode == "upsert" else reader.schema
+    schema = _schema(ref, schema, source, options).keyed(key)
+    target = Target.of(ref, schema, source.names, options)
+    in_memory = _in_memory(data)
+    tz = connection.config.timezone
+    flow = _flow(schema, reader.schema, target, options, key=key, tz=tz, in_memory=in_memory)
     batches: Iterator[pa.RecordBatch] = flow.batches(iter(reader))
-    if _in_memory(data):
+    if in_memory:
         batches = iter(list(batches))  # so that every value is known to fit before one is sent
         flow.check_named(options)
-    alone = options.mode in ("error", "ignore")
-    place = Place(connection, ref, options.partition if alone and not target.dynamic else None)
+    fresh = options.mode in ("error", "ignore")
+    alone = fresh or (bool(key) and options.mode != "upsert")
+    place = Place(connection, ref, options.partition if fresh and not target.dynamic else None)
+    made = place.made(
+        schema if new else None, lifecycle=options.lifecycle, alone=alone, primary_key=key
+    )
     try:
-        with place.made(schema if new else None, lifecycle=options.lifecycle, alone=alone):
+        with made:
             return _send(connection, ref, flow, batches, started)
     except TakenError:
         return _refused(ref, options, started)
+
+
+def _flow(
+    schema: TableSchema,
+    source: pa.Schema,
+    target: Target,
+    options: WriteOptions,
+    *,
+    key: tuple[str, ...],
+    tz: str,
+    in_memory: bool,
+) -> Flow:
+    """Make what casts the rows and counts them."""
+    if key:
+        operations = Operations.of_data(schema, source, target, options, key=key, tz=tz)
+        return KeyedFlow(operations, target, options, key=key, in_memory=in_memory)
+    fitter = Fitter(
+        schema,
+        target.columns,
+        source,
+        schema_mode=options.schema_mode,
+        fill_missing=options.fill_missing,
+        tz=tz,
+    )
+    return Flow(fitter, target, options)
 
 
 def _schema(
@@ -96,6 +124,9 @@ def _refused(ref: TableRef, options: WriteOptions, started: float) -> WriteResul
     """What becomes of a write to a place that is taken."""
     if options.mode == "ignore":
         return _nothing(ref, started)
+    if options.mode not in ("error", "ignore"):
+        msg = f"somebody else made {ref} while this was about to; see what is in it"
+        raise Conflict(msg)
     what = f"partition {options.partition} of {ref}" if options.partition else str(ref)
     msg = f"{what} exists, and mode='error' writes only what does not; see the other modes"
     raise Conflict(msg)
@@ -133,6 +164,7 @@ def _send(
         retries=meter.retries,
         seconds=round(time.monotonic() - started, 3),
         resumed=session.settled,
+        warnings=session.warnings,
     )
 
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from odps_frames.wire.compression import Compression
 from odps_frames.write.fan import DEFAULT_STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from odps_frames.model.table import Partition
     from odps_frames.progress import ProgressOption
 
-__all__ = ["Mode", "SchemaMode", "WriteOptions", "WriteResult"]
+__all__ = ["Mode", "SchemaMode", "WriteOptions", "WriteResult", "names_in"]
 
-Mode = Literal["append", "overwrite", "overwrite_partitions", "error", "ignore"]
+Mode = Literal["append", "overwrite", "overwrite_partitions", "upsert", "error", "ignore"]
 SchemaMode = Literal["strict", "ignore_extra"]
+
+
+def names_in(said: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Read one name or several; None stays None."""
+    if said is None:
+        return None
+    return (said,) if isinstance(said, str) else tuple(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,10 @@ class WriteOptions:
     n_streams: int = DEFAULT_STREAMS
     compression: Compression = Compression.NONE
     progress: ProgressOption = False
+    primary_key: tuple[str, ...] = ()
+    """Of a table that is made."""
+    delete_where: Any = None
+    """A condition; the keys of the rows that meet it are deleted."""
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -47,8 +58,15 @@ class WriteOptions:
             if value not in known:
                 msg = f"{name}={value!r}; expected one of {list(known)}"
                 raise ValueError(msg)
-        if not self.create and (self.odps_types or self.lifecycle is not None):
-            msg = "odps_types= and lifecycle= are for tables that are made; give create=True too"
+        made = self.odps_types or self.primary_key or self.lifecycle is not None
+        if made and not self.create:
+            msg = (
+                "odps_types=, primary_key= and lifecycle= are for tables that are made; "
+                "give create=True too"
+            )
+            raise ValueError(msg)
+        if self.delete_where is not None and self.mode != "upsert":
+            msg = f"delete_where= with mode={self.mode!r}; only mode='upsert' deletes rows"
             raise ValueError(msg)
         if isinstance(self.n_streams, bool) or self.n_streams < 1:
             msg = f"n_streams={self.n_streams!r}; expected at least 1"
@@ -70,6 +88,8 @@ class WriteResult:
     seconds: float
     resumed: bool = False
     """Whether the answer to the commit was lost, and its success was found out by asking."""
+    warnings: tuple[str, ...] = ()
+    """What the service warned of."""
 
     def _repr_html_(self) -> str:
         cells = {

@@ -95,6 +95,7 @@ class Committing(abc.ABC):
             self.spec.table, self.session_id, mode=self.spec.mode, envelope=self._envelope
         )
         self.notices.heard(decode_done(self._transport.send(request)))
+        self.notices.tell()
 
     @abc.abstractmethod
     def commit(self) -> None:

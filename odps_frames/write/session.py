@@ -141,7 +141,9 @@ class WriteSession(BlobMethods, Committing):
             mode=self.spec.mode,
             envelope=self._envelope,
         )
-        return self.notices.heard(decode_stream(self._transport.send(request))).value
+        reply = self.notices.heard(decode_stream(self._transport.send(request)))
+        self.notices.tell()
+        return reply.value
 
     def close_stream(self, name: int | str, version: int = 0) -> None:
         """Say that all of a stream is written; its writer does that itself when it is closed."""
@@ -150,6 +152,7 @@ class WriteSession(BlobMethods, Committing):
             self.spec.table, stream, mode=self.spec.mode, envelope=self._envelope
         )
         self.notices.heard(decode_done(self._transport.send(request)))
+        self.notices.tell()
 
     def min_uncommitted_staging_id(self) -> str | None:
         """Ask which staged rows are the first that are not visible yet (streaming modes)."""
