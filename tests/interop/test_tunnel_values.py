@@ -275,7 +275,7 @@ def test_arrow_is_refused_where_pyodps_reads_another_scale(
     of.to_odps(pa.table({"v": pa.array([number])}), table, client=ours)
     with (
         theirs.get_table(table).open_reader(arrow=True) as rows,
-        pytest.raises(odps.errors.InvalidArgument, match=r"'v'.*another scale"),
+        pytest.raises(odps.errors.MethodNotAllowed, match=r"'v'.*scale to be another"),
     ):
         rows.read_all()
 

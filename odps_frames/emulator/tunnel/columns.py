@@ -8,7 +8,12 @@ import pyarrow as pa
 
 from odps_frames.convert.arrow import arrow_type
 from odps_frames.convert.timestamps import PAIR
-from odps_frames.emulator.refusals import unsupported
+from odps_frames.emulator.columns import time_paths
+from odps_frames.emulator.facts import TimeFact
+from odps_frames.emulator.refusals import invalid, unsupported
+from odps_frames.emulator.times import is_instant
+from odps_frames.errors import ServiceError
+from odps_frames.model.read import TimeUnit
 from odps_frames.model.types import (
     ArrayType,
     CharType,
@@ -22,13 +27,14 @@ from odps_frames.model.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from odps_frames.convert.untyped import AnyType
+    from odps_frames.emulator.catalog.tables import StoredColumn
     from odps_frames.model.schema import Column
     from odps_frames.model.types import DataType
 
-__all__ = ["check_arrow", "check_records", "record_type"]
+__all__ = ["check_arrow", "check_nanoseconds", "check_records", "record_type"]
 
 _NOT_CARRIED = frozenset({Kind.BLOB, Kind.GEOGRAPHY, Kind.VARIANT, Kind.INTERVAL_YEAR_MONTH})
 _INTEGERS = frozenset({Kind.TINYINT, Kind.SMALLINT, Kind.INT, Kind.BIGINT})
@@ -81,10 +87,36 @@ def check_arrow(columns: Iterable[Column]) -> None:
     for column in columns:
         for leaf in leaves(column.type):
             if isinstance(leaf, DecimalType) and leaf.scale == 0:
-                raise unsupported(
+                # pyodps takes this code as the advice to read results as records instead.
+                raise ServiceError(
                     f"column {column.name!r} of type {column.type} in the Arrow form of the "
-                    "tunnel, which brings no schema, so that clients read it with another scale; "
-                    "use records, or the Storage API: that"
+                    "tunnel: it brings no schema, and clients take the scale to be another; use "
+                    "records, or the Storage API",
+                    status=405,
+                    code="MethodNotAllowed",
+                )
+
+
+def check_nanoseconds(
+    columns: Iterable[StoredColumn],
+    times: Mapping[str, TimeFact],
+    as_pair: Callable[[str, DataType], bool],
+) -> None:
+    """Make sure that 64 bits of nanoseconds hold every time that does not travel as a pair.
+
+    Raises
+    ------
+    ServiceError
+        Naming the first column with a time that they do not hold.
+    """
+    for stored in columns:
+        for path, type_ in time_paths(stored.column.type, stored.field).items():
+            fits = times.get(path, TimeFact()).holds(TimeUnit.NANO)
+            if is_instant(type_) and not as_pair(path, type_) and not fits:
+                raise invalid(
+                    f"column {stored.column.name!r} of type {stored.column.type} holds times "
+                    "beyond the years 1677 to 2262, which the Arrow form of the tunnel has no "
+                    "numbers for; read it as records"
                 )
 
 

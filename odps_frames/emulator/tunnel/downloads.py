@@ -14,17 +14,16 @@ from odps_frames.emulator.catalog.sessions import (
     find_read_session,
 )
 from odps_frames.emulator.catalog.tables import need_table, table_by_id
-from odps_frames.emulator.columns import time_paths
-from odps_frames.emulator.facts import TimeFact, joined_times
+from odps_frames.emulator.facts import joined_times
 from odps_frames.emulator.planner import window
 from odps_frames.emulator.read_plan import find_partitions, make_plan
-from odps_frames.emulator.refusals import conflict, expired_session, invalid
+from odps_frames.emulator.refusals import conflict, expired_session
 from odps_frames.emulator.row_stream import resized
 from odps_frames.emulator.row_view import RowView, Selection, select
 from odps_frames.emulator.times import is_instant
-from odps_frames.emulator.tunnel.columns import check_arrow, check_records
+from odps_frames.emulator.tunnel.columns import check_arrow, check_nanoseconds, check_records
 from odps_frames.emulator.tunnel.targets import named_partition, no_download
-from odps_frames.model.read import ArrowOptions, ReadSpec, TimeUnit
+from odps_frames.model.read import ArrowOptions, ReadSpec
 from odps_frames.model.splits import Split
 from odps_frames.model.table import TableRef
 from odps_frames.wire import names, read_session
@@ -132,15 +131,18 @@ class TableDownloads:
 
         hold, (table, plan) = self._store.files.hold(find)
         selection = _chosen(table, call)
+
+        def as_pair(_: str, type_: DataType) -> bool:
+            return not call.arrow and is_instant(type_)
+
         columns = [stored.column for stored in selection.data]
         if call.arrow:
             check_arrow(columns)
-            _check_nanoseconds(selection, plan)
+            times = joined_times(file.stored.facts for file in plan.files)
+            check_nanoseconds(selection.data, times, as_pair)
         else:
             check_records(columns)
-        view = RowView(
-            selection, ArrowOptions(), lambda _, type_: not call.arrow and is_instant(type_)
-        )
+        view = RowView(selection, ArrowOptions(), as_pair)
         pieces = window(plan.pieces(Split(""), 0), call.start, call.count)
         rows = hold.over(view.rows(self._store.files, plan.files, pieces))
         return Rows([column.type for column in columns], resized(rows, BATCH_ROWS, None))
@@ -198,15 +200,3 @@ def _chosen(table: Table, call: ReadRows) -> Selection:
     return Selection(
         tuple(stored for stored in table.columns if stored.field in wanted), chosen.partitions
     )
-
-
-def _check_nanoseconds(selection: Selection, plan: ReadPlan) -> None:
-    times = joined_times(file.stored.facts for file in plan.files)
-    for stored in selection.data:
-        for path, type_ in time_paths(stored.column.type, stored.field).items():
-            if is_instant(type_) and not times.get(path, TimeFact()).holds(TimeUnit.NANO):
-                raise invalid(
-                    f"column {stored.column.name!r} of type {stored.column.type} holds times "
-                    "beyond the years 1677 to 2262, which the Arrow form of the tunnel has no "
-                    "numbers for; read it as records"
-                )
