@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from odps_frames.connection import Connection
 from odps_frames.current import Current
 from odps_frames.errors import Conflict, NotFound
+from odps_frames.model.buckets import Buckets
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.table import TableRef
 from odps_frames.model.types import parse_type
@@ -94,12 +95,13 @@ class Client(Connection):
         TableRef(project, schema)  # names of schemas and tables are alike
         return project, schema
 
-    def create_table(
+    def create_table(  # noqa: PLR0913  what a table is made of, each by its name
         self,
         name: str | TableRef,
         schema: Columns,
         *,
         partition_by: Columns | None = None,
+        buckets: Buckets | Mapping[str, object] | None = None,
         lifecycle: int | None = None,
         comment: str | None = None,
         properties: Mapping[str, str] | None = None,
@@ -115,6 +117,8 @@ class Client(Connection):
             Columns with their types, such as ``{"id": "bigint", "price": "decimal(18,2)"}``.
         partition_by : mapping, optional
             Partition columns with their types.
+        buckets : Buckets or mapping, optional
+            How rows are put into buckets, such as ``{"columns": ["id"], "n": 16}``.
         lifecycle : int, optional
             Days after which unchanged data goes away.
         comment : str, optional
@@ -133,12 +137,15 @@ class Client(Connection):
         ('id',)
         """
         ref = self.ref(name)
+        made = _schema(schema, partition_by)
+        clustered = None if buckets is None else _buckets(buckets, made)
         sql = ddl.create_table(
             ref,
-            _schema(schema, partition_by),
+            made,
             comment=comment,
             lifecycle=lifecycle,
             properties=properties,
+            buckets=clustered,
             if_not_exists=if_not_exists,
         )
         self.run(sql, task="SQLCreateTableTask", table=ref)
@@ -193,6 +200,16 @@ def _schema(columns: Columns, partition_by: Columns | None) -> TableSchema:
             return columns
         return TableSchema(columns.columns, _columns(partition_by))
     return TableSchema(_columns(columns), _columns(partition_by or {}))
+
+
+def _buckets(given: Buckets | Mapping[str, object], schema: TableSchema) -> Buckets:
+    buckets = Buckets.of(given)
+    known = {name.lower() for name in schema.names}
+    named = (*buckets.columns, *buckets.sort_names)
+    if missing := [name for name in named if name.lower() not in known]:
+        msg = f"buckets name {missing}, which are no data columns; these are: {schema.names}"
+        raise ValueError(msg)
+    return buckets
 
 
 def _columns(columns: Columns) -> tuple[Column, ...]:

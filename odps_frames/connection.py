@@ -114,11 +114,6 @@ class Connection:
         request = encode_get_table(info.ref, extended=True)
         return decode_table(self.transport.send(request), info.ref, known=info).value
 
-    def describe_further(self, info: TableInfo) -> TableInfo:
-        """Ask for what only the extended document of a table says, as its buckets."""
-        request = encode_get_table(info.ref, extended=True)
-        return decode_table(self.transport.send(request), info.ref, known=info).value
-
     def exists(self, table: str | TableRef) -> bool:
         """Whether there is such a table; trouble is an error, not an absence."""
         try:

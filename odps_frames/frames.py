@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from odps_frames.chunks import FrameReader
 from odps_frames.connect import client_of
 from odps_frames.model.read import TimeUnit
+from odps_frames.model.splits import split_by_of
 from odps_frames.model.table import Partition
 from odps_frames.progress import check_progress
 from odps_frames.scan import Scan, ScanOptions
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from odps_frames.client import Client
     from odps_frames.config import Config
+    from odps_frames.model.splits import SplitBy
     from odps_frames.partitions import Selection
     from odps_frames.progress import ProgressOption
     from odps_frames.scan import DtypeBackend
@@ -195,6 +197,7 @@ def scan_odps(  # noqa: PLR0913  the front door
     datetime_unit: str | None = None,
     preserve_order: bool = True,
     split_size: int | None = None,
+    split_by: SplitBy | None = None,
     max_workers: int | None = None,
     compression: CompressionOption = "auto",
     max_bytes: int | None = None,
@@ -202,10 +205,15 @@ def scan_odps(  # noqa: PLR0913  the front door
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = False,
 ) -> Scan:
-    """Plan a read of a table; the options are those of ``read_odps``.
+    """Plan a read of a table; the options are those of ``read_odps``, and one more.
 
     The table is described, and no row is read before an exit such as ``to_pandas``,
     ``to_arrow`` or ``to_batches``.
+
+    Parameters
+    ----------
+    split_by : BySize, ByParallelism, ByRows or ByBucket, optional
+        How the table is cut into splits, which are read side by side.
 
     Examples
     --------
@@ -226,7 +234,7 @@ def scan_odps(  # noqa: PLR0913  the front door
     options = ScanOptions(
         timestamp_unit=None if timestamp_unit is None else TimeUnit.of(timestamp_unit),
         datetime_unit=None if datetime_unit is None else TimeUnit.of(datetime_unit),
-        split_bytes=split_size,
+        split_by=split_by_of(split_size, split_by),
         max_workers=max_workers,
         compression=_compression(compression, asked.config),
         preserve_order=preserve_order,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from odps_frames.filters import Condition
     from odps_frames.model.catalog import TableInfo
     from odps_frames.model.schema import Column
+    from odps_frames.model.splits import SplitBy
     from odps_frames.model.table import Partition
     from odps_frames.partitions import Selection
     from odps_frames.read.session import ReadSession
@@ -54,7 +55,7 @@ class ScanOptions:
 
     timestamp_unit: TimeUnit | None = None
     datetime_unit: TimeUnit | None = None
-    split_bytes: int | None = None
+    split_by: SplitBy = field(default_factory=BySize)
     max_workers: int | None = None
     compression: Compression = Compression.NONE
     preserve_order: bool = True
@@ -304,7 +305,7 @@ class Scan:
             "partitions": None
             if chosen is None or not speakable(chosen)
             else tuple(str(each) for each in chosen),
-            "split_by": BySize(self.options.split_bytes) if self.options.split_bytes else BySize(),
+            "split_by": self.options.split_by,
         }
         refusals = []
         for way in self._ways():

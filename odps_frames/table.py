@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from odps_frames.connection import Connection
+    from odps_frames.model.buckets import Buckets
     from odps_frames.model.catalog import TableInfo
     from odps_frames.model.schema import TableSchema
     from odps_frames.model.table import TableRef
@@ -58,6 +59,11 @@ class Table:
     def arrow_schema(self) -> pa.Schema:
         """The schema of batches that are read."""
         return normal_schema(self.info.schema.all_columns)
+
+    @property
+    def buckets(self) -> Buckets | None:
+        """How its rows are put into buckets; None for a table that is not clustered."""
+        return self._connection.further(self.info).buckets
 
     def partitions(self, prefix: Spec | None = None) -> list[Partition]:
         """List the partitions, or those that begin with ``prefix``."""

@@ -60,7 +60,7 @@ def test_partitions(made: of.Table) -> None:
 def test_rows(client: LocalClient, made: of.Table) -> None:
     assert made.preview(2).num_rows == 2
     assert made.scan().select("id").to_arrow().num_rows == 3
-    assert made.scan(split_bytes=100, max_workers=2).to_arrow().num_rows == 3
+    assert made.scan(split_by=of.BySize(bytes=100), max_workers=2).to_arrow().num_rows == 3
     with pytest.raises(TypeError, match="nonsense"):
         made.scan(nonsense=1)
     assert client.preview(made.ref, 1, partition="pt=b", columns=["id"]).to_pylist() == [{"id": 2}]

@@ -99,7 +99,7 @@ class Bucketer:
         keys = pa.Table.from_batches([self._keyed(batch) for batch in sample])
         ordered = keys.take(_order(keys))
         places = [number * ordered.num_rows // self._n for number in range(1, self._n)]
-        proposed = bounds_of(ordered.take(places))
+        proposed = bounds_of(ordered.take(pa.array(places, pa.int64())))
         if self._settle is None:
             msg = f"nobody keeps the bounds of table {self._table.ref}"
             raise RuntimeError(msg)

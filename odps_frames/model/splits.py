@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ByBucket", "ByParallelism", "ByRows", "BySize", "RowRange", "Split", "SplitBy"]
+__all__ = [
+    "ByBucket",
+    "ByParallelism",
+    "ByRows",
+    "BySize",
+    "RowRange",
+    "Split",
+    "SplitBy",
+    "split_by_of",
+]
 
 DEFAULT_SPLIT_BYTES = 256 * 1024 * 1024
 
@@ -57,6 +66,27 @@ class ByBucket:
 
 
 SplitBy = BySize | ByParallelism | ByRows | ByBucket
+
+
+def split_by_of(n_bytes: int | None, given: object) -> SplitBy:
+    """Return how to cut, out of a size in bytes or one of the ways; None means the usual size.
+
+    Raises
+    ------
+    ValueError
+        When both are given.
+    TypeError
+        For what is none of the ways.
+    """
+    if given is None:
+        return BySize() if n_bytes is None else BySize(n_bytes)
+    if n_bytes is not None:
+        msg = f"split_size={n_bytes!r} and split_by={given!r}; expected one of them"
+        raise ValueError(msg)
+    if not isinstance(given, BySize | ByParallelism | ByRows | ByBucket):
+        msg = f"split_by={given!r}; expected BySize, ByParallelism, ByRows or ByBucket"
+        raise TypeError(msg)
+    return given
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from odps_frames.emulator.planner import (
     Extent,
     Piece,
+    cut_by_bucket,
     cut_by_count,
     cut_by_size,
     rows_in,
@@ -98,3 +99,38 @@ def test_small_files_share_a_split() -> None:
 @pytest.mark.parametrize("extents", [[], [Extent(0, 0)]])
 def test_no_rows_no_splits(extents: list[Extent]) -> None:
     assert cut_by_size(extents, 10) == cut_by_count(extents, 10) == ()
+
+
+@given(
+    extents=st.lists(
+        st.builds(
+            Extent,
+            n_rows=st.integers(0, 20),
+            n_bytes=st.integers(0, 100),
+            partition=st.sampled_from("ab"),
+            bucket=st.integers(0, 3),
+        ),
+        max_size=12,
+    ).map(lambda found: sorted(found, key=lambda extent: str(extent.partition))),
+    crossing=st.booleans(),
+    max_files=FILES,
+)
+def test_splits_by_bucket_are_every_row_once(
+    extents: list[Extent],
+    crossing: bool,  # noqa: FBT001
+    max_files: int | None,
+) -> None:
+    splits = cut_by_bucket(extents, cross_partition=crossing, max_files=max_files)
+    rows = every_row(chain.from_iterable(pieces for _, pieces in splits))
+    assert sorted(rows) == expected(extents)
+    for bucket, pieces in splits:
+        assert pieces
+        assert {extents[piece.file].bucket for piece in pieces} == {bucket}
+        assert max_files is None or len(pieces) <= max_files
+        assert crossing or len({extents[piece.file].partition for piece in pieces}) == 1
+    if max_files is None:
+        places = [
+            (bucket, None if crossing else extents[pieces[0].file].partition)
+            for bucket, pieces in splits
+        ]
+        assert len(set(places)) == len(places)

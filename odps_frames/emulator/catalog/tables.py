@@ -127,8 +127,12 @@ class Table:
             properties=document["properties"],
             primary_key=tuple(document.get("primary_key", ())),
             buckets=Buckets.of(buckets) if (buckets := document.get("buckets")) else None,
-            bounds=tuple(map(tuple, bounds)) if (bounds := document.get("bounds")) else None,
+            bounds=_bounds(document.get("bounds")),
         )
+
+
+def _bounds(document: Iterable[Iterable[str | int | None]] | None) -> Bounds | None:
+    return None if document is None else tuple(map(tuple, document))
 
 
 def _encode_column(column: Column) -> dict[str, object]:
@@ -257,7 +261,7 @@ def settle_bounds(connection: Connection, table_id: str, proposed: Bounds) -> Bo
         connection.execute(
             "UPDATE tables SET definition = ? WHERE id = ?", (table.definition(), table_id)
         )
-    return table.bounds or proposed
+    return proposed if table.bounds is None else table.bounds
 
 
 def drop_table(connection: Connection, table: Table) -> None:
