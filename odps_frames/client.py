@@ -17,7 +17,7 @@ from odps_frames.wire.catalog import decode_done, encode_create_schema, encode_d
 from odps_frames.wire.http import Repeat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -101,6 +101,7 @@ class Client(Connection):
         schema: Columns,
         *,
         partition_by: Columns | None = None,
+        primary_key: Sequence[str] = (),
         buckets: Buckets | Mapping[str, object] | None = None,
         lifecycle: int | None = None,
         comment: str | None = None,
@@ -117,6 +118,8 @@ class Client(Connection):
             Columns with their types, such as ``{"id": "bigint", "price": "decimal(18,2)"}``.
         partition_by : mapping, optional
             Partition columns with their types.
+        primary_key : sequence of str, optional
+            Columns whose values name a row in its partition; such a table takes upserts.
         buckets : Buckets or mapping, optional
             How rows are put into buckets, such as ``{"columns": ["id"], "n": 16}``.
         lifecycle : int, optional
@@ -137,11 +140,12 @@ class Client(Connection):
         ('id',)
         """
         ref = self.ref(name)
-        made = _schema(schema, partition_by)
+        made = _schema(schema, partition_by).keyed(primary_key)
         clustered = None if buckets is None else _buckets(buckets, made)
         sql = ddl.create_table(
             ref,
             made,
+            primary_key=primary_key,
             comment=comment,
             lifecycle=lifecycle,
             properties=properties,

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from odps_frames.connection import Connection
+    from odps_frames.model.catalog import TableInfo
     from odps_frames.model.table import Partition, TableRef
+    from odps_frames.write_options import WriteOptions
 
 __all__ = [
     "Place",
     "TakenError",
     "check_made_for",
     "existing_schema",
+    "existing_table",
+    "key_of",
     "occupied",
     "planned_schema",
 ]
@@ -34,12 +38,50 @@ class TakenError(Exception):
     """Somebody else made the place in the meantime; never leaves this package."""
 
 
-def existing_schema(connection: Connection, ref: TableRef) -> TableSchema | None:
-    """Return the schema of a table, or None where there is none."""
+def existing_table(connection: Connection, ref: TableRef, *, keyed: bool) -> TableInfo | None:
+    """Return a table, with its key where it may have one or must (``keyed``); None for none."""
     try:
-        return connection.describe(ref).schema
+        info = connection.describe(ref)
+        return connection.further(info) if keyed or info.is_transactional else info
     except NotFound:
         return None
+
+
+def existing_schema(connection: Connection, ref: TableRef) -> TableSchema | None:
+    """Return the schema of a table, or None where there is none."""
+    info = existing_table(connection, ref, keyed=False)
+    return None if info is None else info.schema
+
+
+def key_of(ref: TableRef, present: TableInfo | None, options: WriteOptions) -> tuple[str, ...]:
+    """Return the primary key of the table that is there, or of the one that is to be made.
+
+    Raises
+    ------
+    SchemaMismatch
+        When the table has another key than was said.
+    ValueError
+        When the mode is none for such a table.
+    """
+    said, mode = options.primary_key, options.mode
+    key = said if present is None else present.primary_key
+    if present is not None and said and set(map(str.lower, said)) != set(map(str.lower, key)):
+        has = f"the key {list(key)}" if key else "no primary key"
+        msg = f"primary_key={list(said)}, but {ref} exists and has {has}"
+        raise SchemaMismatch(msg)
+    if mode == "upsert" and not key and (present is not None or options.create):
+        msg = (
+            f"mode='upsert' of {ref}, which has no primary key; use another mode, or make a table "
+            "with create=True, primary_key=[…]"
+        )
+        raise ValueError(msg)
+    if mode == "append" and key and present is not None:
+        msg = (
+            f"mode='append' adds rows, but {ref} has the primary key {list(key)}, so that rows "
+            "take the place of others; use mode='upsert'"
+        )
+        raise ValueError(msg)
+    return key
 
 
 def occupied(
@@ -120,7 +162,12 @@ class Place:
 
     @contextlib.contextmanager
     def made(
-        self, schema: TableSchema | None, *, lifecycle: int | None, alone: bool
+        self,
+        schema: TableSchema | None,
+        *,
+        lifecycle: int | None,
+        alone: bool,
+        primary_key: tuple[str, ...] = (),
     ) -> Iterator[None]:
         """Make what is missing; take it away again when the block fails and left it empty.
 
@@ -132,7 +179,10 @@ class Place:
         TakenError
             When somebody else had it first.
         """
-        made_table = schema is not None and self._create(schema, lifecycle, alone=alone)
+        made_table = False
+        if schema is not None:
+            sql = ddl.create_table(self._ref, schema, lifecycle=lifecycle, primary_key=primary_key)
+            made_table = self._create(sql, alone=alone)
         made_partition = not made_table and alone and self._partition is not None
         if made_partition and self._partition is not None:
             self._claim(ddl.add_partition(self._ref, self._partition), "SQLAddPartitionTask")
@@ -145,9 +195,8 @@ class Place:
                 self._give_back(error, table=made_table)
             raise
 
-    def _create(self, schema: TableSchema, lifecycle: int | None, *, alone: bool) -> bool:
+    def _create(self, sql: str, *, alone: bool) -> bool:
         """Whether it was we who made the table."""
-        sql = ddl.create_table(self._ref, schema, lifecycle=lifecycle)
         try:
             self._claim(sql, "SQLCreateTableTask")
         except TakenError:

@@ -16,7 +16,7 @@ from odps_frames.scan import Scan, ScanOptions
 from odps_frames.upload import upload
 from odps_frames.wire.compression import Compression
 from odps_frames.write.fan import DEFAULT_STREAMS
-from odps_frames.write_options import Mode, SchemaMode, WriteOptions, WriteResult
+from odps_frames.write_options import Mode, SchemaMode, WriteOptions, WriteResult, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -263,6 +263,8 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
     schema_mode: SchemaMode = "strict",
     fill_missing: bool = False,
     odps_types: Mapping[str, str] | None = None,
+    primary_key: str | Sequence[str] | None = None,
+    delete_where: Any = None,  # noqa: ANN401  as filters
     lifecycle: int | None = None,
     index: bool = False,
     null_partition: str | None = None,
@@ -281,9 +283,10 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
         Anything with ``__arrow_c_stream__``, or a callable that returns such a thing.
     table : str
         ``table``, ``project.table`` or ``project.schema.table``.
-    mode : {"append", "overwrite", "overwrite_partitions", "error", "ignore"}
+    mode : {"append", "overwrite", "overwrite_partitions", "upsert", "error", "ignore"}
         Default "append". "overwrite" replaces a table without partitions, or the ``partition``
-        that is named; "overwrite_partitions" those that the data has rows for.
+        that is named; "overwrite_partitions" those that the data has rows for; "upsert" rows of
+        the same primary key, or deletes them where a column ``__operation`` says "D".
     partition : str or mapping, optional
         Static partition, or its first columns.
     partition_cols : str or sequence of str, optional
@@ -296,6 +299,10 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
         Let columns that the data does not have become NULL.
     odps_types : mapping, optional
         Types of columns of a table that is made, such as ``{"price": "decimal(18,2)"}``.
+    primary_key : str or sequence of str, optional
+        Key columns of a table that is made.
+    delete_where : optional
+        With "upsert": keys of the rows that meet it are deleted; said as ``filters``.
     lifecycle : int, optional
         Days that a table which is made keeps unchanged data.
     index : bool
@@ -335,15 +342,16 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
     """
     check_progress(progress)
     asked = client_of(client, storage_options)
-    columns = [partition_cols] if isinstance(partition_cols, str) else partition_cols
     options = WriteOptions(
         mode=_mode(mode, if_exists),
         partition=None if partition is None else Partition.of(partition),
-        partition_cols=None if columns is None else tuple(columns),
+        partition_cols=names_in(partition_cols),
         create=create,
         schema_mode=schema_mode,
         fill_missing=fill_missing,
         odps_types=dict(odps_types or {}),
+        primary_key=names_in(primary_key) or (),
+        delete_where=delete_where,
         lifecycle=lifecycle,
         index=index,
         null_partition=null_partition,

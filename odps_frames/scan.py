@@ -15,7 +15,7 @@ from odps_frames.convert.arrow import normal_schema
 from odps_frames.convert.pandas import to_pandas
 from odps_frames.errors import CastError, ReadTooLarge, SchemaMismatch, ServiceError
 from odps_frames.model.read import ArrowOptions, BatchOptions, TimeUnit
-from odps_frames.model.splits import BySize
+from odps_frames.model.splits import ByRows, BySize
 from odps_frames.model.types import Kind, PrimitiveType
 from odps_frames.progress import ProgressOption, followed
 from odps_frames.scan_rows import needed, shaped, speakable
@@ -44,6 +44,8 @@ __all__ = ["Scan", "ScanOptions"]
 BATCH_ROWS = 65_536
 PREVIEW_ROWS = 1_000
 """More rows than this are read through a session: a preview may be cut by the service."""
+SPLIT_ROWS = 1_000_000
+"""Rows a split, where tables are cut by rows."""
 MAX_NAMED = 10_000
 """More partitions than this are not named because of a filter alone."""
 _TIMESTAMPS = frozenset({PrimitiveType(Kind.TIMESTAMP), PrimitiveType(Kind.TIMESTAMP_NTZ)})
@@ -305,7 +307,7 @@ class Scan:
             "partitions": None
             if chosen is None or not speakable(chosen)
             else tuple(str(each) for each in chosen),
-            "split_by": self.options.split_by,
+            "split_by": self._split_by(),
         }
         refusals = []
         for way in self._ways():
@@ -316,6 +318,11 @@ class Scan:
                     raise
                 refusals.append(refused)
         raise refusals[0]
+
+    def _split_by(self) -> SplitBy:
+        """How to cut: a transactional table is read by rows alone (protocol.md §7)."""
+        by_rows = self.info.is_transactional and isinstance(self.options.split_by, BySize)
+        return ByRows(SPLIT_ROWS) if by_rows else self.options.split_by
 
     def _ways(self) -> Iterator[dict[str, Any]]:
         """How to ask, best first: a service may refuse units, or words of a filter."""

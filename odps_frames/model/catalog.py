@@ -99,6 +99,11 @@ class TableInfo:
     retain_hours: int | None = None
     """How long a transactional table keeps what was replaced or deleted."""
 
+    @property
+    def is_transactional(self) -> bool:
+        """Whether its rows can be changed, as far as the document that was asked for tells."""
+        return self.transactional or self.properties.get("transactional", "").lower() == "true"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionInfo:

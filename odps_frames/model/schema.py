@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,39 @@ class TableSchema:
         if found is None:
             raise KeyError(self.unknown([name]))
         return found
+
+    def keyed(self, names: Iterable[str]) -> TableSchema:
+        """Return the schema of a table with this primary key, whose columns are never NULL.
+
+        Raises
+        ------
+        ValueError
+            For a name that is no data column, that stands twice, or of a type no key can have.
+        TypeError
+            For a bare name.
+        """
+        if isinstance(names, str):
+            msg = f"primary_key={names!r}; expected a list of names, [{names!r}]"
+            raise TypeError(msg)
+        asked = list(names)
+        key = {name.lower() for name in asked}
+        if len(key) != len(asked):
+            msg = f"primary_key={asked}; a column stands twice"
+            raise ValueError(msg)
+        own = {column.name.lower(): column for column in self.columns}
+        for name in asked:
+            column = own.get(name.lower())
+            if column is None:
+                msg = f"primary_key={asked}; expected data columns out of {list(self.names)}"
+                raise ValueError(msg)
+            if not can_key(column.type):
+                msg = f"primary_key={asked}; {name!r} is {column.type}; expected {KEY_TYPES}"
+                raise ValueError(msg)
+        columns = tuple(
+            replace(column, nullable=False) if column.name.lower() in key else column
+            for column in self.columns
+        )
+        return TableSchema(columns, self.partition_columns)
 
     def unknown(self, names: Iterable[str]) -> str:
         """Say of names that are not there which they may have meant."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from odps_frames.model.buckets import Buckets
     from odps_frames.model.schema import Column, TableSchema
@@ -33,7 +33,7 @@ def quote_text(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def create_table(
+def create_table(  # noqa: PLR0913  each of its clauses
     table: TableRef,
     schema: TableSchema,
     *,
@@ -41,12 +41,20 @@ def create_table(
     lifecycle: int | None = None,
     properties: Mapping[str, str] | None = None,
     buckets: Buckets | None = None,
+    primary_key: Sequence[str] = (),
     if_not_exists: bool = False,
 ) -> str:
-    """Write ``CREATE TABLE``; ``lifecycle`` is in days."""
+    """Write ``CREATE TABLE``; ``lifecycle`` is in days.
+
+    A table with a primary key is transactional, which is said too (protocol.md §17.3).
+    """
     maybe = "IF NOT EXISTS " if if_not_exists else ""
+    columns = _columns(schema.columns)
+    if primary_key:
+        columns += f",\n  PRIMARY KEY ({', '.join(map(quote_name, primary_key))})"
+        properties = {"transactional": "true", **(properties or {})}
     parts = [
-        f"CREATE TABLE {maybe}{table.quoted()} (\n{_columns(schema.columns)}\n)",
+        f"CREATE TABLE {maybe}{table.quoted()} (\n{columns}\n)",
     ]
     if comment:
         parts.append(f"COMMENT {quote_text(comment)}")
