@@ -140,7 +140,7 @@ class _Upload:
     def __init__(self, call: BlobWriteCall, found: OpenSession, file: NewBlobs) -> None:
         self._call = call
         self._found = found
-        schema = write_schema_of(found.table.schema)
+        schema = write_schema_of(found.table.schema, primary_key=found.table.primary_key)
         self._columns = {number: path for path, number in blob_column_ids(schema).items()}
         self._keys = [column for column in schema.columns if column.distribution_key]
         self._md5: str | None = None
@@ -216,7 +216,7 @@ class _Upload:
                 raise invalid(
                     f"PartitionValues {text!r}; the session was opened for another partition"
                 )
-        if header.distribution_key is not None and self._keys:
+        if self._keys:
             _check_key(header.distribution_key, self._keys)
 
 
@@ -226,8 +226,13 @@ def _pieces(body: BodyReader | FrameReader) -> Iterator[memoryview]:
         yield window[:got]
 
 
-def _check_key(key: bytes, columns: list[WriteColumn]) -> None:
+def _check_key(key: bytes | None, columns: list[WriteColumn]) -> None:
     """Refuse what is not one row of the key of a table."""
+    if key is None:
+        raise invalid(
+            "DistributionKey is missing, which blobs of tables with a primary key need; "
+            "they come in frames (Mode=Batch)"
+        )
     try:
         row = pa.ipc.open_stream(key).read_all()
     except (pa.ArrowInvalid, OSError, EOFError) as error:

@@ -23,11 +23,15 @@ def distribution_key(row: Mapping[str, object] | bytes | None, schema: WriteSche
     Raises
     ------
     ValueError
-        When the table has no key, or the row has not its columns or a value that does not fit.
+        When the table has a key and there is no row, or the other way round, and when the row has
+        other columns or a value that does not fit.
     """
+    keys = [column for column in schema.columns if column.distribution_key]
+    if row is None and keys:
+        expected = ", ".join(column.name for column in keys)
+        raise ValueError(f"distribution_key is missing; blobs of this table need one of {expected}")
     if row is None or isinstance(row, bytes):
         return row
-    keys = [column for column in schema.columns if column.distribution_key]
     given = {name.lower(): value for name, value in row.items()}
     names = [column.name.lower() for column in keys]
     if not keys or set(given) != set(names):

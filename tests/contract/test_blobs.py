@@ -576,3 +576,37 @@ def test_blobs_go_into_several_streams(stand: Stand, table: str) -> None:
     assert contents(stand.client, refs_in(stand.client, table)) == [b"0", b"1", b"2"]
     streams = {stream.stream for stream, _ in session.streams()}
     assert streams >= {"blobs", "1", "of another process"}
+
+
+@pytest.mark.covers("BlobWriteItem.distribution_key")
+@pytest.mark.parametrize("wrong", [None, {}, {"id": 1}, {"id": 1, "k": "x"}, {"id": 1, "name": 2}])
+def test_blobs_of_rows_with_a_key_need_the_key(stand: Stand, table: str, wrong: Any) -> None:
+    types = {"id": "bigint", "name": "string", "photo": "blob"}
+    stand.client.create_table(table, types, primary_key=["id", "name"])
+    session = stand.client.write_session(table)
+    watch = Watch(stand)
+    with pytest.raises(ValueError, match="distribution_key"):
+        session.write_blob(b"x", column="photo", distribution_key=wrong)
+    with pytest.raises(ValueError, match="distribution_key"):
+        session.write_blobs([Blob(b"x", column="photo", distribution_key=wrong)])
+    assert watch.count("TableWriteBlob") == 0
+    session.abort()
+
+
+@pytest.mark.covers("BlobWriteItem.distribution_key")
+def test_blobs_of_rows_with_a_key_come_back(stand: Stand, table: str) -> None:
+    types = {"id": "bigint", "photo": "blob"}
+    stand.client.create_table(table, types, primary_key=["id"])
+    for data in (b"first", b"second"):
+        with stand.client.write_session(table) as session:
+            one = session.write_blob(data, column="photo", distribution_key={"ID": 7})
+            rows = pa.table(
+                {
+                    "id": pa.array([7], pa.int64()),
+                    "photo": pa.array([one.cell], pa.binary()),
+                    "__operation": pa.array([85], pa.int8()),
+                }
+            )
+            with session.open_stream(0, schema=rows.schema) as writer:
+                writer.write(rows.to_batches()[0])
+        assert contents(stand.client, refs_in(stand.client, table)) == [data]

@@ -15,6 +15,7 @@ from odps_frames.model.blob import BlobRef, Checksum
 from odps_frames.model.write import StreamId, WriteMode
 from odps_frames.wire import blobs as wire
 from odps_frames.wire import write_session
+from odps_frames.wire.arrow_stream import encode_stream
 from odps_frames.wire.blob_frame import UploadHeader, encode_frame, encode_upload_header
 from odps_frames.wire.checksum import BlockReader
 from odps_frames.wire.compression import Compression, compressed
@@ -245,7 +246,7 @@ def test_sessions_that_are_over_take_no_blobs(table: Service) -> None:
 def test_a_streaming_session_shows_its_blobs_at_once(table: Service) -> None:
     mode = WriteMode.STREAMING
     stream = StreamId("default", "s", 1)
-    streaming = {"mode": mode, "envelope": THREE}
+    streaming: Any = {"mode": mode, "envelope": THREE}
     opened = table.send(write_session.encode_open(table.ref(), stream, **streaming))
     write_session.decode_stream(opened)
     session = type(table.open_session())(session_id="default")
@@ -372,3 +373,38 @@ def test_zeros_may_be_compressed_as_far_as_they_go(table: Service) -> None:
     receipt = wire.decode_receipt(table.send(request), 1).value
     assert receipt.n_bytes == size
     assert size / len(body) > 20_000
+
+
+KEYED = '(id BIGINT NOT NULL, photo BLOB, PRIMARY KEY (id)) TBLPROPERTIES ("transactional"="true")'
+
+
+def key(*ids: int, name: str = "id") -> bytes:
+    return stream_of(pa.table({name: pa.array(ids, pa.int64())}))
+
+
+def stream_of(data: pa.Table) -> bytes:
+    return b"".join(map(bytes, encode_stream(data.schema, data.to_batches())))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (None, "DistributionKey is missing"),
+        (b"golden", "DistributionKey is no Arrow stream"),
+        (key(), "0 rows of id; expected one of id"),
+        (key(1, 2), "2 rows of id"),
+        (key(1, name="photo"), "1 rows of photo; expected one of id"),
+    ],
+)
+def test_blobs_of_rows_with_a_key_need_the_key(
+    any_service: Service, wrong: bytes | None, said: str
+) -> None:
+    any_service.sql(f"CREATE TABLE t {KEYED}")
+    session = any_service.open_session()
+    header = UploadHeader(column_index=PHOTO, distribution_key=wrong)
+    with pytest.raises(ServiceError, match=said):
+        upload_frames(any_service, session, frames(header), 1)
+    with pytest.raises(ServiceError, match="DistributionKey is missing"):
+        upload(any_service, session)
+    right = UploadHeader(column_index=PHOTO, distribution_key=key(1))
+    assert upload_frames(any_service, session, frames(right), 1).refs
