@@ -139,7 +139,34 @@ def test_every_row_comes_once(
     assert rows_of(session.batches()) == [row for part in parts for row in part]
 
 
-@pytest.mark.covers("CreateReadSessionResponse.split_bucket_id")
+@pytest.mark.covers("SplitOptions.SplitMode.PARALLELISM")
+@pytest.mark.parametrize("n", [1, 3, 30, 31])
+def test_as_many_splits_as_asked_for(stand: Stand, n: int) -> None:
+    """The peer's newest client refuses this mode (protocol.md §7)."""
+    table = clustered(stand, "hash", 4)
+    rows = put(stand, table, [[(key, "x") for key in range(30)]])
+    session = stand.client.read_session(table, split_by=of.ByParallelism(splits=n))
+    parts = [rows_of(session.read(split)) for split in session.splits]
+    assert len(parts) == min(n, 30)
+    assert {len(part) for part in parts} <= {30 // n, 30 // n + 1, 1}
+    assert sorted(row for part in parts for row in part) == rows
+
+
+@pytest.mark.covers("SplitOptions.split_unit")
+def test_a_unit_of_splits_that_nobody_has(stand: Stand) -> None:
+    table = clustered(stand, "hash", 4)
+    put(stand, table, [[(1, "x")]])
+    usual = stand.client.read_session(table, split_by=of.BySize(bytes=9, unit="ByteSize"))
+    assert len(usual.splits) == 1
+    with pytest.raises(of.ServiceError, match="SplitUnit='Rows'"):
+        stand.client.read_session(table, split_by=of.BySize(bytes=9, unit="Rows"))
+
+
+@pytest.mark.covers(
+    "SplitOptions.SplitMode.BUCKET",
+    "CreateReadSessionResponse.split_bucket_id",
+    "CreateReadSessionRequest.required_bucket_ids",
+)
 def test_splits_say_their_buckets(stand: Stand) -> None:
     table = clustered(stand, "hash", 5)
     rows = put(stand, table, [[(key, "x") for key in range(30)], [(3, "y")] * 4])
