@@ -35,12 +35,23 @@ from odps_frames.errors import (
 from odps_frames.frames import read_odps, scan_odps, to_odps
 from odps_frames.local import local
 from odps_frames.model.buckets import Buckets
+from odps_frames.model.blob import Blob, BlobRef, Checksum, StagedBlob
+from odps_frames.model.lifecycle import SessionStatus
+from odps_frames.model.read import (
+    ArrowOptions,
+    BatchOptions,
+    DataFormat,
+    ReadSessionInfo,
+    ReadSpec,
+    TimeUnit,
+)
 from odps_frames.model.schema import Column, TableSchema
-from odps_frames.model.splits import ByBucket, ByParallelism, ByRows, BySize, Split
+from odps_frames.model.splits import ByBucket, ByParallelism, ByRows, BySize, RowRange, Split
 from odps_frames.model.table import Partition, TableRef
 from odps_frames.model.write import BlockOptions, StreamId
 from odps_frames.partitions import latest
 from odps_frames.progress import Progress
+from odps_frames.read.blobs import BlobFile
 from odps_frames.read.session import ReadSession
 from odps_frames.registration import register, unregister
 from odps_frames.scan import Scan
@@ -53,7 +64,12 @@ from odps_frames.write_options import WriteResult
 __version__ = version("odps-frames")
 
 __all__ = [
+    "ArrowOptions",
     "AuthenticationError",
+    "BatchOptions",
+    "Blob",
+    "BlobFile",
+    "BlobRef",
     "BlockOptions",
     "BlockSession",
     "Buckets",
@@ -62,6 +78,7 @@ __all__ = [
     "ByRows",
     "BySize",
     "CastError",
+    "Checksum",
     "Client",
     "Column",
     "CommitUnknown",
@@ -69,6 +86,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "CorruptStream",
+    "DataFormat",
     "FrameReader",
     "IncompleteRead",
     "NotFound",
@@ -79,20 +97,26 @@ __all__ = [
     "Progress",
     "ProtocolError",
     "ReadSession",
+    "ReadSessionInfo",
+    "ReadSpec",
     "ReadTooLarge",
+    "RowRange",
     "Scan",
     "SchemaMismatch",
     "ServiceError",
     "ServiceUnavailable",
     "SessionExpired",
+    "SessionStatus",
     "Split",
     "SqlError",
+    "StagedBlob",
     "StreamId",
     "Table",
     "TableRef",
     "TableSchema",
     "TableWriter",
     "Throttled",
+    "TimeUnit",
     "Timeout",
     "WriteResult",
     "WriteSession",

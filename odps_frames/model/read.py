@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 from odps_frames.errors import ProtocolError
 from odps_frames.model.splits import ByBucket, ByRows, BySize, RowRange, Split, SplitBy
@@ -66,10 +67,14 @@ _ARROW_UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class ArrowOptions:
-    """The units in which times travel."""
+    """The units in which times travel; ``"ms"`` and ``"milli"`` are the same."""
 
     timestamp_unit: TimeUnit = TimeUnit.NANO
     datetime_unit: TimeUnit = TimeUnit.MILLI
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "timestamp_unit", TimeUnit.of(self.timestamp_unit))
+        object.__setattr__(self, "datetime_unit", TimeUnit.of(self.datetime_unit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +127,52 @@ class ReadSpec:
     result: ResultOptions = ResultOptions()
 
     def __post_init__(self) -> None:
-        given: object = self.buckets
-        if isinstance(given, str):
-            msg = f"buckets={given!r}; expected a list of ids, such as [0, 3]"
-            raise TypeError(msg)
-        if self.buckets is not None:
-            object.__setattr__(self, "buckets", tuple(map(str, self.buckets)))
+        for name, example in _LISTS.items():
+            object.__setattr__(self, name, _listed(name, getattr(self, name), example))
+        for name, kind in _KINDS.items():
+            _check_kind(name, getattr(self, name), kind)
+        if self.max_files_per_split is not None:
+            _check_count("max_files_per_split", self.max_files_per_split, 1)
+
+
+_LISTS = {
+    "columns": "['id', 'name']",
+    "partition_columns": "['pt']",
+    "partitions": "['pt=1,hh=2']",
+    "buckets": "[0, 3]",
+}
+_KINDS: dict[str, Any] = {
+    "split_by": SplitBy,
+    "arrow": ArrowOptions,
+    "row_filter": str | None,
+    "row_filter_fallback": bool,
+    "incremental": Incremental | None,
+    "result": ResultOptions,
+}
+
+
+def _listed(name: str, given: object, example: str) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        msg = f"{name}={given!r}; expected a list, such as {example}"
+        raise TypeError(msg)
+    return tuple(str(each) for each in given)
+
+
+def _check_kind(name: str, given: object, kind: Any) -> None:  # noqa: ANN401  a class or a union
+    if not isinstance(given, kind):
+        expected = " or ".join(
+            "None" if each is type(None) else each.__name__ for each in get_args(kind) or (kind,)
+        )
+        msg = f"{name}={given!r}; expected {expected}"
+        raise TypeError(msg)
+
+
+def _check_count(name: str, given: object, least: int) -> None:
+    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+        msg = f"{name}={given!r}; expected a whole number, at least {least}"
+        raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +258,12 @@ class BatchOptions:
     accept_encoding: str | None = None
     """``zstd`` or ``x-lz4-frame`` when the body may be compressed."""
     result: ResultOptions = ResultOptions()
+
+    def __post_init__(self) -> None:
+        _check_count("max_rows", self.max_rows, 1)
+        _check_count("skip_rows", self.skip_rows, 0)
+        if self.max_bytes is not None:
+            _check_count("max_bytes", self.max_bytes, 1)
+        object.__setattr__(self, "columns", _listed("columns", self.columns, "['id']"))
+        _check_kind("columns_unordered", self.columns_unordered, bool)
+        _check_kind("format", self.format, DataFormat)

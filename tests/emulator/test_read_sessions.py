@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,6 @@ def test_an_empty_table_has_no_splits(service: Any, by: BySize | ByParallelism) 
         ({"index": -2}, {}),  # -1 stands for none on this wire
         ({"rows": RowRange(8, 3)}, {}),
         ({"index": 0}, {"skip_rows": 11}),
-        ({"index": 0}, {"skip_rows": -2}),
         ({"index": 0}, {"columns": ("zz",)}),
         ({"index": 0}, {"columns": ("a", "A")}),
         ({"index": 0}, {"format": DataFormat("Arrow", "V4")}),
@@ -162,6 +162,12 @@ def test_splits_that_are_none(letters: Any, split: dict[str, Any], options: dict
     with pytest.raises(ServiceError) as refusal:
         letters.read_split(Split(session.session_id, **split), **options)
     assert refusal.value.code == "InvalidArgument"
+
+
+def test_skipping_fewer_than_no_rows_is_refused(letters: Any) -> None:
+    request = read_session.encode_read(letters.ref(), Split(letters.open_read().session_id, 0))
+    body = request.read_body().replace(b'"SkipRowNum": 0', b'"SkipRowNum": -2')
+    assert letters.send(replace(request, body=body)).status == 400
 
 
 def test_an_index_in_a_session_of_row_ranges_is_refused(letters: Any) -> None:
