@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from odps_frames.connection import Connection
     from odps_frames.model.catalog import TableInfo
+    from odps_frames.model.schema import Column
     from odps_frames.model.table import Partition, TableRef
     from odps_frames.write_options import WriteOptions
 
@@ -26,6 +27,7 @@ __all__ = [
     "Place",
     "TakenError",
     "check_made_for",
+    "check_names",
     "existing_schema",
     "existing_table",
     "key_of",
@@ -123,10 +125,7 @@ def planned_schema(
     if not found.columns:
         msg = f"a table needs a column that is no partition; the data has {source.names}"
         raise SchemaMismatch(msg)
-    bad = [c.name for c in found.all_columns if not c.name.replace("_", "a").isalnum()]
-    if bad:
-        msg = f"not names of MaxCompute columns: {bad}; expected letters, digits and underscores"
-        raise SchemaMismatch(msg)
+    check_names(found.all_columns)
     if partition is None:
         return found
     static = infer_schema(
@@ -134,6 +133,20 @@ def planned_schema(
         partition_by=partition.names,
     )
     return TableSchema(found.columns, static.partition_columns + found.partition_columns)
+
+
+def check_names(columns: tuple[Column, ...]) -> None:
+    """Refuse names that no column of a table can have.
+
+    Raises
+    ------
+    SchemaMismatch
+        With all of them.
+    """
+    bad = [column.name for column in columns if not column.name.replace("_", "a").isalnum()]
+    if bad:
+        msg = f"not names of MaxCompute columns: {bad}; expected letters, digits and underscores"
+        raise SchemaMismatch(msg)
 
 
 def check_made_for(ref: TableRef, schema: TableSchema, odps_types: Mapping[str, str]) -> None:

@@ -293,8 +293,9 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
         Columns of the data that say the partition of each row; missing partitions are made.
     create : bool
         Make the table from the data's columns when there is none.
-    schema_mode : {"strict", "ignore_extra"}
-        Whether columns that the table does not have raise, or are left out.
+    schema_mode : {"strict", "ignore_extra", "add_columns"}
+        Whether columns that the table does not have raise, are left out, or are added to it
+        before the rows are sent, for rows that have no value there to be NULL.
     fill_missing : bool
         Let columns that the data does not have become NULL.
     odps_types : mapping, optional

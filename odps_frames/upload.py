@@ -13,7 +13,6 @@ from odps_frames.convert.frames import arrow_reader
 from odps_frames.creation import (
     Place,
     TakenError,
-    check_made_for,
     existing_table,
     key_of,
     occupied,
@@ -26,6 +25,7 @@ from odps_frames.progress import followed, tell_end
 from odps_frames.target import Target
 from odps_frames.transport.retry import Meter
 from odps_frames.upserts import KeyedFlow
+from odps_frames.widening import add_columns, new_columns, widened
 from odps_frames.wire.arrow_stream import impossible_types
 from odps_frames.write.fan import write_blocks
 from odps_frames.write_options import WriteResult
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from odps_frames.connection import Connection
-    from odps_frames.model.schema import TableSchema
+    from odps_frames.model.schema import Column, TableSchema
     from odps_frames.model.table import TableRef
     from odps_frames.write_options import WriteOptions
 
@@ -56,7 +56,8 @@ def upload(
         return _refused(ref, options, started)
     new, key = schema is None, key_of(ref, present, options)
     source = without_operation(reader.schema) if options.mode == "upsert" else reader.schema
-    schema = _schema(ref, schema, source, options).keyed(key)
+    schema, added = _schema(ref, schema, source, options)
+    schema = schema.keyed(key)
     target = Target.of(ref, schema, source.names, options)
     in_memory = _in_memory(data)
     tz = connection.config.timezone
@@ -73,6 +74,7 @@ def upload(
     )
     try:
         with made:
+            add_columns(connection, ref, added)
             return _send(connection, ref, flow, batches, started)
     except TakenError:
         return _refused(ref, options, started)
@@ -105,12 +107,12 @@ def _flow(
 
 def _schema(
     ref: TableRef, present: TableSchema | None, source: pa.Schema, options: WriteOptions
-) -> TableSchema:
-    """The schema of the table that is there, or of the one that is to be made."""
+) -> tuple[TableSchema, tuple[Column, ...]]:
+    """The schema of the table once it is ready for the rows, and the columns that it lacks yet."""
     if present is not None:
-        check_made_for(ref, present, options.odps_types)
-        return present
-    return planned_schema(
+        added = new_columns(ref, present, source, options)
+        return widened(present, added), added
+    planned = planned_schema(
         ref,
         source,
         create=options.create,
@@ -118,6 +120,7 @@ def _schema(
         partition_cols=options.partition_cols or (),
         odps_types=options.odps_types,
     )
+    return planned, ()
 
 
 def _refused(ref: TableRef, options: WriteOptions, started: float) -> WriteResult:

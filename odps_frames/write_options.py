@@ -6,6 +6,7 @@ import html
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from odps_frames.convert.fit import SchemaMode
 from odps_frames.wire.compression import Compression
 from odps_frames.write.fan import DEFAULT_STREAMS
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Mode", "SchemaMode", "WriteOptions", "WriteResult", "names_in"]
 
 Mode = Literal["append", "overwrite", "overwrite_partitions", "upsert", "error", "ignore"]
-SchemaMode = Literal["strict", "ignore_extra"]
 
 
 def names_in(said: str | Sequence[str] | None) -> tuple[str, ...] | None:
@@ -58,7 +58,8 @@ class WriteOptions:
             if value not in known:
                 msg = f"{name}={value!r}; expected one of {list(known)}"
                 raise ValueError(msg)
-        made = self.odps_types or self.primary_key or self.lifecycle is not None
+        types = self.odps_types and self.schema_mode != "add_columns"
+        made = types or self.primary_key or self.lifecycle is not None
         if made and not self.create:
             msg = (
                 "odps_types=, primary_key= and lifecycle= are for tables that are made; "

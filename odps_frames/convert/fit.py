@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fitter", "SchemaMode"]
 
-SchemaMode = Literal["strict", "ignore_extra"]
+SchemaMode = Literal["strict", "ignore_extra", "add_columns"]
 
 _MOST_LINES = 20
 
@@ -65,8 +65,8 @@ class Fitter:
         The columns that the data must carry, in the order of the result.
     source : pyarrow.Schema
         Of the data; names are compared without letter case.
-    schema_mode : {"strict", "ignore_extra"}
-        Whether columns that the table lacks raise or are left out.
+    schema_mode : {"strict", "ignore_extra", "add_columns"}
+        Whether columns that the table lacks are left out or raise: who adds them has done it.
     fill_missing : bool
         Whether columns that the data lacks become NULL, if they may.
     tz : str
@@ -101,7 +101,7 @@ class Fitter:
                 differences.missing(column)
             elif cast := differences.cast(column, source.field(place), tz):
                 wanted.append(_Wanted(column, place, cast))
-        if schema_mode == "strict":
+        if schema_mode != "ignore_extra":
             for place in places.values():
                 differences.surplus(source.field(place))
         differences.raise_any()
@@ -155,7 +155,9 @@ class _Differences:
     def surplus(self, field: pa.Field[Any]) -> None:
         known = self._schema.find(field.name)
         remedy = (
-            "drop it: partition= says it" if known else "drop it, or schema_mode='ignore_extra'"
+            "drop it: partition= says it"
+            if known
+            else "drop it, or schema_mode='ignore_extra' or 'add_columns'"
         )
         self._add(field.name, str(field.type), str(known.type) if known else "(none)", remedy)
 
