@@ -34,8 +34,8 @@ from odps_frames.errors import (
 )
 from odps_frames.frames import read_odps, scan_odps, to_odps
 from odps_frames.local import local
-from odps_frames.model.buckets import Buckets
 from odps_frames.model.blob import Blob, BlobRef, Checksum, StagedBlob
+from odps_frames.model.buckets import Buckets
 from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.model.read import (
     ArrowOptions,

@@ -70,10 +70,12 @@ class Compression(Enum):
 
 
 def decompress(
-    body: BodyReader, compression: Compression, *, max_ratio: int = MAX_RATIO
+    body: BodyReader, compression: Compression, *, max_ratio: int | None = None
 ) -> BodyReader:
     """Return a reader of the plain bytes; it fails where a compressed frame is cut."""
-    return body if compression is Compression.NONE else _FrameReader(body, compression, max_ratio)
+    if compression is Compression.NONE:
+        return body
+    return _FrameReader(body, compression, MAX_RATIO if max_ratio is None else max_ratio)
 
 
 def compressed(pieces: Iterable[Buffer], codec: Literal["lz4", "zstd"]) -> Iterator[Buffer]:
