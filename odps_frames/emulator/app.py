@@ -20,6 +20,7 @@ from odps_frames.emulator.instances import Instances
 from odps_frames.emulator.read_sessions import ReadSessions
 from odps_frames.emulator.refusals import unauthorized
 from odps_frames.emulator.rest import RestSite
+from odps_frames.emulator.results import Results
 from odps_frames.emulator.storage import StorageSite, action_of
 from odps_frames.emulator.store import Store
 from odps_frames.emulator.tunnel.calls import WriteBlock, decode_tunnel, is_tunnel
@@ -122,9 +123,10 @@ class Emulator:
         self._tokens = tuple(tokens)
         self._clock = clock
         self._store = Store(path, clock=clock, session_seconds=session_seconds)
+        self._instances = Instances(self._store, namespaces=namespaces)
         self._rest = RestSite(
             store=self._store,
-            instances=Instances(self._store, namespaces=namespaces),
+            instances=self._instances,
             finish_at_once=finish_at_once,
             namespaces=namespaces,
         )
@@ -136,6 +138,7 @@ class Emulator:
         self._tunnel = TunnelSite(self._store, reads, content_length_answers=content_length_answers)
         self._storage = StorageSite(
             reads=reads,
+            results=Results(self._store, struct_timestamps=struct_timestamps),
             writes=WriteSessions(self._store),
             blobs=BlobSite(Blobs(self._store)),
             content_length_answers=content_length_answers,
@@ -166,7 +169,8 @@ class Emulator:
             create_project(connection, name, self._store.now())
 
     def close(self) -> None:
-        """Give the folder back."""
+        """Stop queries and give the folder back."""
+        self._instances.close()
         self._store.close()
 
     def send(self, request: Request, /) -> Response:

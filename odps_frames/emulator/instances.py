@@ -1,31 +1,49 @@
-"""Statements that were handed in: carried out at once, remembered with what they gave."""
+"""Statements that were handed in, and what they gave.
+
+Definitions are carried out at once; queries run beside everything else, and may be stopped.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from odps_frames.emulator.catalog.schemas import need_schema
+from odps_frames.emulator.queries import Queries
 from odps_frames.emulator.refusals import no_instance
-from odps_frames.emulator.sql.engine import NAMESPACES, Engine
+from odps_frames.emulator.result_text import Unspeakable, csv_text
+from odps_frames.emulator.results import LIMITED_ROWS, Results
+from odps_frames.emulator.sql.engine import Engine
 from odps_frames.emulator.sql.parser import parse
+from odps_frames.emulator.sql.settings import is_query, split_settings
+from odps_frames.emulator.sql.table_names import NAMESPACES, zone_of
 from odps_frames.emulator.sql.tokens import SqlFault
+from odps_frames.emulator.times import is_instant
+from odps_frames.errors import ServiceError
+from odps_frames.model.table import InstanceRef
 from odps_frames.wire.http import Request
-from odps_frames.wire.instance import TaskStatus, decode_submit, encode_submit
+from odps_frames.wire.instance import TaskResult, TaskStatus, decode_submit, encode_submit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.store import Store
-    from odps_frames.model.table import InstanceRef
     from odps_frames.wire.job_document import Statement
 
 __all__ = ["Instance", "Instances"]
 
+_STOPPED = (
+    "ODPS-0010000:System internal error - the service stopped before the query ended; "
+    "hand it in again"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A statement and how it ended."""
+    """A statement, and how it stands."""
 
     id: str
     project: str
@@ -33,7 +51,18 @@ class Instance:
     status: TaskStatus
     result: str
     started_at: datetime
-    ended_at: datetime
+    ended_at: datetime | None
+    """None while it runs."""
+
+    @property
+    def ref(self) -> InstanceRef:
+        """Its full name."""
+        return InstanceRef(self.project, self.id)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.ended_at is None
 
 
 class Instances:
@@ -43,40 +72,119 @@ class Instances:
         self._store = store
         # What a name of two parts means where a statement does not say it.
         self._hints = {NAMESPACES: str(namespaces).lower()}
+        self._queries = Queries(store, self._end)
+        self._results = Results(store)
+        with store.database.write() as connection:
+            connection.execute(
+                "UPDATE instances SET status = ?, result = ?, ended = ? WHERE status = ?",
+                (
+                    TaskStatus.FAILED.value,
+                    _STOPPED,
+                    store.now(),
+                    TaskStatus.RUNNING.value,
+                ),
+            )
+
+    def close(self) -> None:
+        """Stop what still runs."""
+        self._queries.close()
 
     def submit(self, project: str, statement: Statement) -> Instance:
-        """Carry out a statement; a failure is a result like any other."""
+        """Carry out a statement, or begin to; a failure is a result like any other."""
         started = self._store.now()
-        instance_id = self._store.new_id()
-
-        def ended(connection: Connection, status: TaskStatus, result: str) -> Instance:
-            instance = Instance(
-                id=instance_id,
-                project=project.lower(),
-                statement=statement,
-                status=status,
-                result=result,
-                started_at=_time(started),
-                ended_at=_time(self._store.now()),
-            )
-            _keep(connection, instance)
-            return instance
-
+        instance = Instance(
+            id=self._store.new_id(),
+            project=project.lower(),
+            statement=statement,
+            status=TaskStatus.RUNNING,
+            result="",
+            started_at=_time(started),
+            ended_at=None,
+        )
         try:
+            settings, sql = split_settings(statement.sql)
+            hints = {**self._hints, **statement.hints, **settings}
+            if is_query(sql):
+                return self._query(instance, sql, hints, started)
             with self._store.database.write() as connection:
                 need_schema(connection, project, None)
-                engine = Engine(
-                    connection=connection,
-                    project=project,
-                    hints={**self._hints, **statement.hints},
-                    now=started,
-                )
-                instance = ended(connection, TaskStatus.SUCCESS, engine.run(parse(statement.sql)))
+                text = _define(connection, sql, project, hints, started)
+                instance = self._ended(instance, TaskStatus.SUCCESS, text)
+                _keep(connection, instance)
         except SqlFault as fault:
+            instance = self._ended(instance, TaskStatus.FAILED, str(fault))
             with self._store.database.write() as connection:
-                instance = ended(connection, TaskStatus.FAILED, str(fault))
+                _keep(connection, instance)
         self._store.collect()
         return instance
+
+    def _query(
+        self, instance: Instance, sql: str, hints: Mapping[str, str], started: int
+    ) -> Instance:
+        with self._store.database.read() as connection:
+            need_schema(connection, instance.project, None)
+        planned, hold = self._queries.plan(sql, instance.project, hints, started)
+        with self._store.database.write() as connection:
+            _keep(connection, instance)
+        self._queries.start(instance.id, planned, hold)
+        return instance
+
+    def _ended(self, instance: Instance, status: TaskStatus, result: str) -> Instance:
+        ended = _time(self._store.now())
+        return replace(instance, status=status, result=result, ended_at=ended)
+
+    def _end(self, instance: str, status: TaskStatus, result: str) -> None:
+        """Note that a query ended without rows."""
+        with self._store.database.write() as connection:
+            connection.execute(
+                "UPDATE instances SET status = ?, result = ?, ended = ? WHERE id = ?",
+                (status.value, result, self._store.now(), instance),
+            )
+
+    def wait(self, ref: InstanceRef) -> Instance:
+        """Wait until a statement ended."""
+        self._queries.wait(ref.instance)
+        return self.get(ref)
+
+    def stop(self, ref: InstanceRef) -> None:
+        """Stop a query; what ended stays as it is."""
+        if self.get(ref).runs:
+            self._queries.cancel(ref.instance)
+
+    def progress(self, ref: InstanceRef) -> int:
+        """How far a statement is, in percent; 100 only when it ended."""
+        if not self.get(ref).runs:
+            return 100
+        return min(99, int(self._queries.progress(ref.instance)))
+
+    def result(self, instance: Instance) -> TaskResult:
+        """Return what a statement gave, as text; rows beyond the limit of texts are left out."""
+        plain = TaskResult(
+            name=instance.statement.name, text=instance.result, status=instance.status
+        )
+        if instance.status is not TaskStatus.SUCCESS:
+            return plain
+        try:
+            hold, result = self._results.hold(instance.ref)
+        except ServiceError:
+            return plain  # a definition, or the rows are past their life
+        settings, _ = split_settings(instance.statement.sql)
+        zone = ZoneInfo(zone_of({**instance.statement.hints, **settings}))
+        rows = self._results.rows(
+            result, hold, count=LIMITED_ROWS, as_pair=lambda _, type_: is_instant(type_)
+        )
+        whole = "ALL" if result.n_rows <= LIMITED_ROWS else "TRUNCATED"
+        try:
+            text, status = csv_text(rows.batches, result.columns, zone), whole
+        except Unspeakable:
+            text, status = "", "NO"
+        columns = [{"Name": column.name, "Type": str(column.type)} for column in result.columns]
+        descriptor = {
+            "IsSelect": True,
+            "SelectResultStatus": status,
+            "Schema": {"Columns": columns},
+        }
+        return replace(plain, text=text, format="csv", descriptor=descriptor)
 
     def get(self, ref: InstanceRef) -> Instance:
         """Return what is remembered of a statement.
@@ -101,11 +209,21 @@ class Instances:
             status=TaskStatus(row["status"]),
             result=row["result"],
             started_at=_time(row["started"]),
-            ended_at=_time(row["ended"]),
+            ended_at=_time(row["ended"]) if row["ended"] else None,
         )
 
 
+def _define(
+    connection: Connection, sql: str, project: str, hints: Mapping[str, str], now: int
+) -> str:
+    """Carry out a definition; nothing but settings is a statement too."""
+    if not sql.strip(" \r\n\t;"):
+        return ""
+    return Engine(connection=connection, project=project, hints=hints, now=now).run(parse(sql))
+
+
 def _keep(connection: Connection, instance: Instance) -> None:
+    ended = 0 if instance.ended_at is None else int(instance.ended_at.timestamp() * 1000)
     connection.execute(
         "INSERT INTO instances VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -115,7 +233,7 @@ def _keep(connection: Connection, instance: Instance) -> None:
             instance.status.value,
             instance.result,
             int(instance.started_at.timestamp() * 1000),
-            int(instance.ended_at.timestamp() * 1000),
+            ended,
         ),
     )
 

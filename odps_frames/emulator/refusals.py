@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from odps_frames.model.table import Partition, TableRef
 
 __all__ = [
+    "changes_gone",
     "conflict",
     "expired_session",
     "invalid",
@@ -28,6 +29,7 @@ __all__ = [
     "no_instance",
     "no_partition",
     "no_project",
+    "no_result",
     "no_schema",
     "no_session",
     "no_stream",
@@ -59,6 +61,11 @@ def unsupported(message: str) -> ServiceError:
 def conflict(message: str, *, code: str = "StatusConflict") -> Conflict:
     """Refuse what the present state of a session, stream or table forbids."""
     return Conflict(message, status=409, code=code)
+
+
+def changes_gone(message: str) -> Conflict:
+    """Refuse changes of which some are not kept any more."""
+    return conflict(message, code="DataVersionConflict")
 
 
 def unauthorized(message: str) -> AuthenticationError:
@@ -132,6 +139,19 @@ def no_blob(reference: str) -> NotFound:
 def no_instance(instance: str) -> NotFound:
     """Say that there is no such instance."""
     return NotFound(f"instance {instance!r} does not exist", status=404, code="NoSuchObject")
+
+
+def no_result(instance: str, status: str) -> ServiceError:
+    """Say that an instance has no rows that could be read, or not yet."""
+    if status == "Running":
+        message, code = f"instance {instance!r} still runs", "InstanceNotTerminate"
+    else:
+        message = (
+            f"instance {instance!r} has no rows to read: it is no query, it did not end well "
+            f"({status}), or its result is past its life"
+        )
+        code = "InstanceTypeNotSupported"
+    return ServiceError(message, status=400, code=code)
 
 
 def expired_session(session_id: str) -> SessionExpired:

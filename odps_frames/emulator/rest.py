@@ -11,7 +11,7 @@ from odps_frames.emulator.catalog import contents, schemas, tables
 from odps_frames.emulator.refusals import no_partition
 from odps_frames.emulator.schema_site import answer_schema_call
 from odps_frames.emulator.specs import chosen, parse_partition, parse_selector, partition_of
-from odps_frames.emulator.sql.engine import NAMESPACES
+from odps_frames.emulator.sql.table_names import NAMESPACES
 from odps_frames.model.catalog import (
     Page,
     PartitionInfo,
@@ -24,7 +24,7 @@ from odps_frames.wire import catalog, instance, rest
 if TYPE_CHECKING:
     from odps_frames.emulator.catalog.contents import KeptPartition
     from odps_frames.emulator.catalog.tables import Table
-    from odps_frames.emulator.instances import Instance, Instances
+    from odps_frames.emulator.instances import Instances
     from odps_frames.emulator.store import Store
     from odps_frames.wire.http import Request, Response
 
@@ -92,12 +92,14 @@ class RestSite:
 
     def _submit(self, call: rest.SubmitInstance, host: str, request_id: str) -> Response:
         done = self.instances.submit(call.project, call.statement)
+        if self.finish_at_once:
+            done = self.instances.wait(done.ref)
         return instance.encode_submitted(
             call.project,
             done.id,
             base_url=f"http://{host}/api",
             request_id=request_id,
-            results=(_result(done),) if self.finish_at_once else None,
+            results=(self.instances.result(done),) if self.finish_at_once else None,
         )
 
     def _project(self, name: str) -> ProjectInfo:
@@ -182,11 +184,12 @@ class RestSite:
 
     def _instance(self, call: OfInstance, request_id: str) -> Response:
         done = self.instances.get(call.instance)
-        ended = instance.InstanceStatus.TERMINATED
+        statuses = instance.InstanceStatus
+        status = statuses.RUNNING if done.runs else statuses.TERMINATED
         match call:
             case rest.GetInstance():
                 return instance.encode_status_reply(
-                    ended,
+                    status,
                     owner=tables.OWNER,
                     started_at=done.started_at,
                     ended_at=done.ended_at,
@@ -194,7 +197,7 @@ class RestSite:
                 )
             case rest.GetTaskStatus():
                 return instance.encode_tasks_reply(
-                    ended,
+                    status,
                     (instance.TaskInfo(done.statement.name, done.status),),
                     owner=tables.OWNER,
                     started_at=done.started_at,
@@ -202,16 +205,20 @@ class RestSite:
                     request_id=request_id,
                 )
             case rest.GetResult():
-                return instance.encode_result_reply((_result(done),), request_id=request_id)
+                return instance.encode_result_reply(
+                    (self.instances.result(done),), request_id=request_id
+                )
             case rest.GetSource():
                 return instance.encode_source_reply(done.statement, request_id=request_id)
             case rest.GetProgress():
-                return instance.encode_progress_reply(100, request_id=request_id)
+                percentage = self.instances.progress(done.ref)
+                return instance.encode_progress_reply(percentage, request_id=request_id)
             case rest.GetSummary():
                 return instance.encode_summary_reply(request_id=request_id)
             case rest.GetDetail():
                 return instance.encode_detail_reply(request_id=request_id)
-            case rest.StopInstance():  # it ended when it was handed in
+            case rest.StopInstance():
+                self.instances.stop(done.ref)
                 return instance.encode_stopped(request_id=request_id)
 
 
@@ -230,10 +237,6 @@ def _partition_info(table: Table, partition: KeptPartition) -> PartitionInfo:
         n_bytes=partition.contents.n_bytes,
         n_rows=partition.contents.n_rows,
     )
-
-
-def _result(done: Instance) -> instance.TaskResult:
-    return instance.TaskResult(name=done.statement.name, text=done.result, status=done.status)
 
 
 def _time(milliseconds: int) -> datetime:

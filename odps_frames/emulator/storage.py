@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.blob_site import BlobSite
     from odps_frames.emulator.bodies import IncomingBody
     from odps_frames.emulator.read_sessions import ReadSessions
+    from odps_frames.emulator.results import Results
     from odps_frames.emulator.routed import Routed
     from odps_frames.emulator.write_sessions import WriteSessions
     from odps_frames.model.write import WriteReceipt
@@ -58,6 +59,7 @@ class StorageSite:
     """Answers the actions of the Storage API."""
 
     reads: ReadSessions
+    results: Results
     writes: WriteSessions
     blobs: BlobSite
     content_length_answers: bool = False
@@ -82,7 +84,9 @@ class StorageSite:
         match action:
             case Action.CREATE_READ_SESSION | Action.GET_READ_SESSION:
                 return self._read_session(action, request, request_id)
-            case Action.READ | Action.PREVIEW:
+            case Action.CREATE_INSTANCE_SESSION | Action.GET_INSTANCE_SESSION:
+                return self._result_session(action, request, request_id)
+            case Action.READ | Action.PREVIEW | Action.READ_INSTANCE:
                 return self._rows(action, request, request_id, end_mark=end_mark)
             case Action.WRITE_BLOB:
                 return self.blobs.write(request, body, request_id)
@@ -122,6 +126,15 @@ class StorageSite:
         if write_session.mode_of(request) is WriteMode.BATCH_COMPATIBLE:
             return self.writes.blocks.write(block_protocol.decode_block_write(request), body)
         return self.writes.streams.write(write_session.decode_write(request), body)
+
+    def _result_session(self, action: Action, request: Request, request_id: str) -> Response:
+        if action is Action.CREATE_INSTANCE_SESSION:
+            opened = self.results.create(read_session.decode_create(request))
+        else:
+            opened = self.results.get(read_session.decode_get(request))
+        return read_session.encode_info(
+            opened.value, request_id=request_id, route_token=opened.token, instance=True
+        )
 
     def _write_session(self, action: Action, request: Request, request_id: str) -> Response:
         if action is Action.ABORT_WRITE_SESSION:
@@ -165,10 +178,11 @@ class StorageSite:
         self, action: Action, request: Request, request_id: str, *, end_mark: bool
     ) -> Response:
         compression = Compression.NONE
-        if action is Action.READ:
+        if action is not Action.PREVIEW:
             call = read_session.decode_read(request)
             compression = Compression.of_encoding(call.options.accept_encoding)
-            rows = self.reads.read(call)
+            source = self.results if action is Action.READ_INSTANCE else self.reads
+            rows = source.read(call)
         else:
             rows = self.reads.preview(read_session.decode_preview(request))
         fields = {names.REQUEST_ID: request_id, "Content-Type": names.OCTETS}

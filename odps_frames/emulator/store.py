@@ -10,7 +10,9 @@ from odps_frames.emulator.blob_files import BlobFiles
 from odps_frames.emulator.catalog.blobs import blob_files, drop_unneeded
 from odps_frames.emulator.catalog.database import Database
 from odps_frames.emulator.catalog.lock import FolderLock
+from odps_frames.emulator.catalog.results import forget_results
 from odps_frames.emulator.catalog.tables import settle_bounds
+from odps_frames.emulator.catalog.versions import drop_old_files
 from odps_frames.emulator.files import Files
 
 if TYPE_CHECKING:
@@ -73,8 +75,10 @@ class Store:
         now = self.now()
         with self.database.write() as connection:
             _forget_sessions(connection, now, now - self.session_milliseconds)
-            doomed = _unneeded_files(connection)
+            doomed = [*_unneeded_files(connection), *drop_old_files(connection, now)]
+            connection.execute("DELETE FROM erased WHERE file NOT IN (SELECT id FROM files)")
             doomed_blobs = drop_unneeded(connection)
+            doomed += forget_results(connection, now - self.session_milliseconds)
         self.files.delete(doomed)
         self.blob_files.delete(doomed_blobs)
 
@@ -96,7 +100,10 @@ class Store:
 
     def _known_files(self) -> set[str]:
         with self.database.read() as connection:
-            rows = connection.execute("SELECT name FROM files UNION ALL SELECT name FROM staged")
+            rows = connection.execute(
+                "SELECT name FROM files UNION ALL SELECT name FROM staged "
+                "UNION ALL SELECT name FROM result_files"
+            )
             return {row["name"] for row in rows}
 
 
@@ -121,10 +128,6 @@ def _unneeded_files(connection: Connection) -> list[str]:
         "WHERE w.status = 'NORMAL') RETURNING name"
     ).fetchall()
     removed = connection.execute(
-        "DELETE FROM files WHERE table_id NOT IN (SELECT id FROM tables) "
-        "OR (removed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM read_sessions r "
-        "WHERE r.table_id = files.table_id AND files.added <= r.version "
-        "AND files.removed > r.version)) RETURNING name"
+        "DELETE FROM files WHERE table_id NOT IN (SELECT id FROM tables) RETURNING name"
     ).fetchall()
-    connection.execute("DELETE FROM erased WHERE file NOT IN (SELECT id FROM files)")
     return [row["name"] for row in (*staged, *removed)]

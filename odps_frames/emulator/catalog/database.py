@@ -42,6 +42,13 @@ CREATE TABLE tables (
   modified INTEGER NOT NULL,
   UNIQUE (project, schema, name)
 );
+CREATE TABLE retired (
+  project TEXT NOT NULL,
+  schema TEXT NOT NULL,
+  name TEXT NOT NULL,             -- of a table that was dropped
+  version INTEGER NOT NULL,       -- the next one of its name begins here, so that none comes twice
+  PRIMARY KEY (project, schema, name)
+) WITHOUT ROWID;
 CREATE TABLE partitions (
   table_id TEXT NOT NULL,
   spec TEXT NOT NULL,             -- the values as a JSON list
@@ -86,7 +93,8 @@ CREATE TABLE read_sessions (
   target TEXT NOT NULL,
   request TEXT NOT NULL,          -- what was asked for, as it came
   token TEXT NOT NULL,
-  expires INTEGER NOT NULL
+  expires INTEGER NOT NULL,
+  since INTEGER                   -- where only the changes since a version are read
 );
 CREATE TABLE write_sessions (
   id TEXT PRIMARY KEY,
@@ -143,7 +151,28 @@ CREATE TABLE instances (
   status TEXT NOT NULL,
   result TEXT NOT NULL,
   started INTEGER NOT NULL,
+  ended INTEGER NOT NULL          -- 0 while it runs
+);
+CREATE TABLE results (
+  instance TEXT PRIMARY KEY,      -- of a query that ended well
+  columns TEXT NOT NULL,          -- as JSON
   ended INTEGER NOT NULL
+);
+CREATE TABLE result_files (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  instance TEXT NOT NULL,
+  name TEXT NOT NULL UNIQUE,
+  n_rows INTEGER NOT NULL,
+  n_bytes INTEGER NOT NULL,
+  facts TEXT NOT NULL
+);
+CREATE INDEX result_files_by_instance ON result_files (instance, id);
+CREATE TABLE result_sessions (
+  id TEXT PRIMARY KEY,
+  instance TEXT NOT NULL,
+  request TEXT NOT NULL,          -- what was asked for, as it came
+  token TEXT NOT NULL,
+  expires INTEGER NOT NULL
 );
 """
 

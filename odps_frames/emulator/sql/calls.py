@@ -48,7 +48,7 @@ class Call:
     name: str
     args: tuple[Value, ...]
     context: Context
-    node: exp.Expression
+    node: exp.Expr
 
     def fault(self, message: str) -> SqlFault:
         """Make the error of this call."""

@@ -23,9 +23,7 @@ from odps_frames.model.types import (
     ArrayType,
     CharType,
     DecimalType,
-    Field,
     Kind,
-    MapType,
     PrimitiveType,
     StructType,
     VarcharType,
@@ -153,31 +151,35 @@ def common(types: Iterable[DataType | None]) -> DataType | None:
 
 
 def _meet(a: DataType, b: DataType) -> DataType:
-    if a == b:
-        return a
-    families = {family(a), family(b)}
+    found = a if a == b else _meet_different(a, b, frozenset({family(a), family(b)}))
+    if found is None:
+        msg = f"{a} and {b}"
+        raise TypeError(msg)
+    return found
+
+
+def _meet_different(a: DataType, b: DataType, families: frozenset[str]) -> DataType | None:
     if families == {"integer"}:
-        return max(a, b, key=lambda one: INTEGERS.index(one))  # type: ignore[arg-type]  # integers
+        return max(a, b, key=INTEGERS.index)
     if families == {"text"}:
         return _meet_texts(a, b)
-    if "text" in families:
-        (other,) = families - {"text"}
-        if other in ("integer", "decimal", "date", "datetime", "timestamp", "timestamp_ntz"):
-            return STRING
-    elif families <= {"integer", "decimal"}:
-        return _meet_decimals(_exact(a), _exact(b))
-    elif families <= {"integer", "decimal", "float"}:
-        return DOUBLE
-    elif families <= {"date", "datetime"}:
-        return DATETIME
-    elif families <= {"date", "datetime", "timestamp"}:
-        return TIMESTAMP
-    elif families <= {"date", "timestamp_ntz"}:
-        return NTZ
-    elif families in ({"array"}, {"map"}, {"struct"}):
+    if families in ({"array"}, {"map"}, {"struct"}):
         return _meet_nested(a, b)
-    msg = f"{a} and {b}"
-    raise TypeError(msg)
+    if families <= {"integer", "decimal"}:
+        return _meet_decimals(_exact(a), _exact(b))
+    for together, met in _MEETINGS:
+        if families <= together:
+            return met
+    return STRING if "text" in families and families - {"text"} <= _AS_TEXT else None
+
+
+_MEETINGS: tuple[tuple[frozenset[str], DataType], ...] = (
+    (frozenset({"integer", "decimal", "float"}), DOUBLE),
+    (frozenset({"date", "datetime"}), DATETIME),
+    (frozenset({"date", "datetime", "timestamp"}), TIMESTAMP),
+    (frozenset({"date", "timestamp_ntz"}), NTZ),
+)
+_AS_TEXT = frozenset({"integer", "decimal", "date", "datetime", "timestamp", "timestamp_ntz"})
 
 
 def _meet_texts(a: DataType, b: DataType) -> DataType:
@@ -199,20 +201,17 @@ def _meet_decimals(a: DecimalType, b: DecimalType) -> DecimalType:
     return DecimalType(min(whole + scale, _MAX_DIGITS), scale)
 
 
-def _meet_nested(a: DataType, b: DataType) -> DataType:
+def _meet_nested(a: DataType, b: DataType) -> DataType | None:
     match a, b:
         case ArrayType(element=one), ArrayType(element=other):
             return ArrayType(_meet(one, other))
-        case StructType(fields=ones), StructType(fields=others) if [
-            field.name.lower() for field in ones
-        ] == [field.name.lower() for field in others] and [field.type for field in ones] == [
-            field.type for field in others
-        ]:
-            return StructType(tuple(Field(field.name, field.type) for field in ones))
-        case MapType(), MapType() if str(a) == str(b):
-            return a
-    msg = f"{a} and {b}"
-    raise TypeError(msg)
+        case StructType(fields=ones), StructType(fields=others):
+            alike = [(field.name.lower(), field.type) for field in ones] == [
+                (field.name.lower(), field.type) for field in others
+            ]
+            return a if alike else None
+        case _:
+            return None
 
 
 def compared(a: Value, b: Value) -> tuple[Value, Value] | None:
@@ -224,7 +223,7 @@ def compared(a: Value, b: Value) -> tuple[Value, Value] | None:
     if families & {"json", "map", "vector", "blob"}:
         return None
     meeting: DataType | None
-    if families == {"text", "integer"} or families == {"text", "float"}:
+    if families in ({"text", "integer"}, {"text", "float"}):
         meeting = DOUBLE
     elif "text" in families and len(families) == 2:  # noqa: PLR2004  text and something else
         times = {"date": DATE, "datetime": DATETIME, "timestamp": TIMESTAMP, "timestamp_ntz": NTZ}

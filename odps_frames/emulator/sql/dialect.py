@@ -6,12 +6,12 @@ does. So none of them is known to it here: what a function means is said in one 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.hive import Hive
 from sqlglot.errors import ParseError, SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from odps_frames.emulator.sql.tokens import SqlFault, Token, TokenKind
 
@@ -42,12 +42,12 @@ class MaxCompute(Hive):
         # "!a == b" is "(!a) == b" in MaxCompute and "!(a == b)" here.
         SINGLE_TOKENS: ClassVar = Hive.Tokenizer.SINGLE_TOKENS | {"!": TokenType.BACKSLASH}
 
-    class Parser(Hive.Parser):
+    class Parser(Hive.Parser):  # type: ignore[misc, valid-type]  # sqlglot makes it
         """Functions are calls and nothing else."""
 
-        FUNCTIONS: ClassVar = {}
-        ARRAY_CONSTRUCTORS: ClassVar = {}
-        NO_PAREN_FUNCTIONS: ClassVar = {}
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
+        NO_PAREN_FUNCTIONS: ClassVar[dict[str, Any]] = {}
         NO_PAREN_FUNCTION_PARSERS: ClassVar = {
             word: parse
             for word, parse in Hive.Parser.NO_PAREN_FUNCTION_PARSERS.items()
@@ -55,7 +55,7 @@ class MaxCompute(Hive):
         }
         FUNCTION_PARSERS: ClassVar = {"CAST": lambda self: self.parse_cast_text()}
 
-        def parse_cast_text(self) -> exp.Expression:
+        def parse_cast_text(self) -> exp.Expr:
             """Read ``value AS type`` up to the bracket that ends it; the type stays text."""
             value = self._parse_assignment()
             if not self._match(TokenType.ALIAS):
@@ -72,7 +72,7 @@ class MaxCompute(Hive):
             return found
 
 
-def parse_query(sql: str) -> exp.Expression:
+def parse_query(sql: str) -> exp.Expr:
     """Read one query.
 
     Raises
@@ -111,7 +111,7 @@ def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-def place_of(node: exp.Expression | None, sql: str) -> Token | None:
+def place_of(node: exp.Expr | None, sql: str) -> Token | None:
     """Return where a node begins, by the first of its words that knows its place."""
     starts = [part.meta["start"] for part in node.walk() if "start" in part.meta] if node else []
     if not starts:

@@ -23,10 +23,10 @@ from odps_frames.emulator.sql.statements import (
     ShowSchemas,
     TruncateTable,
 )
+from odps_frames.emulator.sql.table_names import ref_of
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.errors import NotFound, ServiceError
 from odps_frames.model.schema import TableSchema
-from odps_frames.model.table import TableRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from odps_frames.emulator.specs import Values
     from odps_frames.emulator.sql.statements import Spec, Statement, TableName
     from odps_frames.model.schema import Column
+    from odps_frames.model.table import TableRef
 
-__all__ = ["NAMESPACES", "Engine"]
+__all__ = ["Engine"]
 
 _PARSE = "ODPS-0130161"
 _SEMANTIC = "ODPS-0130071"
@@ -44,7 +45,6 @@ _NO_TABLE = "ODPS-0130131"
 _TABLE_EXISTS = "ODPS-0130211"
 _PARTITION_EXISTS = "ODPS-0130221"
 _NO_PARTITION = "ODPS-0110061"
-NAMESPACES = "odps.namespace.schema"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,17 +230,10 @@ class Engine:
 
     def _ref(self, name: TableName) -> TableRef:
         """Fill up a name; two parts are schema and table where the hints say so."""
-        match name.parts:
-            case (table,):
-                return TableRef(self.project.lower(), table, self.hints.get("odps.default.schema"))
-            case (owner, table) if self.hints.get(NAMESPACES, "").lower() == "true":
-                return TableRef(self.project.lower(), table, owner)
-            case (owner, table):
-                return TableRef(owner, table)
-            case (owner, schema, table):
-                return TableRef(owner, table, schema)
-            case _:
-                raise SqlFault(_PARSE, "Parse exception - not the name of a table", name.token)
+        try:
+            return ref_of(name.parts, self.project, self.hints)
+        except ValueError as error:
+            raise SqlFault(_PARSE, f"Parse exception - {error}", name.token) from None
 
 
 def _check_type(column: Column, name: TableName) -> None:

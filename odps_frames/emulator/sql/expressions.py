@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlglot import exp
 
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "Binder"]
 
-FUNCTIONS: Mapping[str, Function] = PLAIN_FUNCTIONS | TIME_FUNCTIONS | NESTED_FUNCTIONS
+FUNCTIONS: Mapping[str, Function] = {
+    **PLAIN_FUNCTIONS,
+    **TIME_FUNCTIONS,
+    **NESTED_FUNCTIONS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +43,14 @@ class Binder:
 
     context: Context
     scope: Scope
-    query: Callable[[exp.Expression, Scope], BoundQuery]
+    query: Callable[[exp.Expr, Scope], BoundQuery]
     """Binds a query inside this one."""
     groups: frozenset[str] | None = None
     """The texts of the keys, where the rows are groups."""
     aggregates: bool = False
     windows: bool = False
 
-    def bind(self, node: exp.Expression) -> Value:
+    def bind(self, node: exp.Expr) -> Value:
         """Bind an expression.
 
         Raises
@@ -56,7 +60,7 @@ class Binder:
         """
         if self.groups and (key := self._key(node)) is not None:
             return key
-        bound = _BY_TYPE.get(type(node))
+        bound = self._BY_TYPE.get(type(node))
         if bound is not None:
             return bound(self, node)
         sign = operators.COMPARISONS.get(type(node))
@@ -75,11 +79,11 @@ class Binder:
         """Return a binder of the rows that the groups are made of."""
         return replace(self, groups=None, aggregates=False, windows=False)
 
-    def condition(self, node: exp.Expression) -> str:
+    def condition(self, node: exp.Expr) -> str:
         """Bind a condition."""
         return operators.truth(self.context, node, self.bind(node))
 
-    def _key(self, node: exp.Expression) -> Value | None:
+    def _key(self, node: exp.Expr) -> Value | None:
         """Return an expression that is a key of the groups as a whole."""
         if any(isinstance(part, exp.Query | exp.Window | exp.Star) for part in node.walk()):
             return None
@@ -90,17 +94,17 @@ class Binder:
         found = self.plain().bind(node)
         return found if self.groups and found.sql in self.groups else None
 
-    def _sides(self, node: exp.Expression) -> tuple[Value, Value]:
+    def _sides(self, node: exp.Expr) -> tuple[Value, Value]:
         only(self.context, node, "this", "expression", "typed", "safe", what=type(node).__name__)
         return self.bind(node.this), self.bind(node.expression)
 
-    def _alike(self, node: exp.Expression) -> None:
+    def _alike(self, node: exp.Expr) -> None:
         """Refuse ``a & b | c``: sqlglot reads it from left to right, MaxCompute does not."""
         for side in (node.this, node.expression):
             if type(side) in operators.BITWISE and type(side) is not type(node):
                 raise self.context.unsupported(node, "mixing & | ^ without brackets")
 
-    def _column(self, node: exp.Expression) -> Value:
+    def _column(self, node: exp.Expr) -> Value:
         found, depth = column(self.context, self.scope, node)
         if self.groups is not None and depth == 0 and found.sql not in self.groups:
             raise self.context.fault(
@@ -108,15 +112,15 @@ class Binder:
             )
         return found
 
-    def _logic(self, node: exp.Expression) -> Value:
+    def _logic(self, node: exp.Expr) -> Value:
         word = "AND" if isinstance(node, exp.And) else "OR"
         sides = f"{self.condition(node.this)} {word} {self.condition(node.expression)}"
         return Value(f"({sides})", BOOLEAN)
 
-    def _not(self, node: exp.Expression) -> Value:
+    def _not(self, node: exp.Expr) -> Value:
         return Value(f"(NOT {self.condition(node.this)})", BOOLEAN)
 
-    def _is(self, node: exp.Expression) -> Value:
+    def _is(self, node: exp.Expr) -> Value:
         value, what = self.bind(node.this), node.expression
         if isinstance(what, exp.Null):
             return Value(f"({value.sql} IS NULL)", BOOLEAN)
@@ -125,7 +129,7 @@ class Binder:
             return Value(f"({said} IS NOT DISTINCT FROM {str(what.this).upper()})", BOOLEAN)
         raise self.context.unsupported(node, "IS with such a value")
 
-    def _between(self, node: exp.Expression) -> Value:
+    def _between(self, node: exp.Expr) -> Value:
         only(self.context, node, "this", "low", "high", what="BETWEEN")
         value = self.bind(node.this)
         low, high = self.bind(node.args["low"]), self.bind(node.args["high"])
@@ -133,7 +137,7 @@ class Binder:
         below = operators.compare(self.context, node, "<=", value, high)
         return Value(f"({above.sql} AND {below.sql})", BOOLEAN)
 
-    def _in(self, node: exp.Expression) -> Value:
+    def _in(self, node: exp.Expr) -> Value:
         only(self.context, node, "this", "expressions", "query", what="IN")
         value = self.bind(node.this)
         if inner := node.args.get("query"):
@@ -151,7 +155,7 @@ class Binder:
         ]
         return Value("(" + " OR ".join(equal) + ")", BOOLEAN)
 
-    def _like(self, node: exp.Expression) -> Value:
+    def _like(self, node: exp.Expr) -> Value:
         escape = "\\"
         if isinstance(node, exp.Escape):
             escape = str(node.expression.this)
@@ -163,16 +167,16 @@ class Binder:
         quoted = "''''" if escape == "'" else f"'{escape}'"
         return Value(f"({value} LIKE {pattern} ESCAPE {quoted})", BOOLEAN)
 
-    def _rlike(self, node: exp.Expression) -> Value:
+    def _rlike(self, node: exp.Expr) -> Value:
         only(self.context, node, "this", "expression", what="RLIKE")
         value, pattern = (operators.text_of(self.context, node, v) for v in self._sides(node))
         return Value(f"regexp_matches({value}, {pattern})", BOOLEAN)
 
-    def _joined(self, node: exp.Expression) -> Value:
+    def _joined(self, node: exp.Expr) -> Value:
         value, more = (operators.text_of(self.context, node, v) for v in self._sides(node))
         return Value(f"({value} || {more})", STRING)
 
-    def _case(self, node: exp.Expression) -> Value:
+    def _case(self, node: exp.Expr) -> Value:
         if isinstance(node, exp.If):
             only(self.context, node, "this", "true", "false", what="IF")
             branches = [(self.condition(node.this), self.bind(node.args["true"]))]
@@ -189,16 +193,14 @@ class Binder:
         )
         return Value(f"(CASE {text} ELSE {values[-1].sql} END)", type_)
 
-    def _branch(self, subject: exp.Expression | None, part: exp.Expression) -> tuple[str, Value]:
+    def _branch(self, subject: exp.Expr | None, part: exp.Expr) -> tuple[str, Value]:
         if subject is None:
             return self.condition(part.this), self.bind(part.args["true"])
         value = self.bind(subject)
         same = operators.compare(self.context, part, "=", value, self.bind(part.this))
         return same.sql, self.bind(part.args["true"])
 
-    def _meet(
-        self, node: exp.Expression, values: Sequence[Value]
-    ) -> tuple[DataType | None, list[Value]]:
+    def _meet(self, node: exp.Expr, values: Sequence[Value]) -> tuple[DataType | None, list[Value]]:
         try:
             type_ = common(value.type for value in values)
         except TypeError as error:
@@ -210,19 +212,19 @@ class Binder:
             raise self.context.fault(node, f"a value does not become {type_} by itself")
         return type_, [value for value in found if value is not None]
 
-    def _exists(self, node: exp.Expression) -> Value:
+    def _exists(self, node: exp.Expr) -> Value:
         return Value(f"EXISTS ({self.query(node.this, self.scope).sql})", BOOLEAN)
 
-    def _scalar(self, node: exp.Expression) -> Value:
+    def _scalar(self, node: exp.Expr) -> Value:
         bound = self.query(node, self.scope)
         if len(bound.columns) != 1:
             raise self.context.fault(node, "a query that stands for a value has one column")
         return Value(f"({bound.sql})", bound.columns[0][1])
 
-    def _paren(self, node: exp.Expression) -> Value:
+    def _paren(self, node: exp.Expr) -> Value:
         return self.bind(node.this)
 
-    def _minus(self, node: exp.Expression) -> Value:
+    def _minus(self, node: exp.Expr) -> Value:
         if isinstance(node.this, exp.Literal) and not node.this.is_string:
             return negated(self.context, node)
         value = self.bind(node.this)
@@ -231,26 +233,26 @@ class Binder:
             raise self.context.fault(node, f"{value.type} is no number")
         return Value(f"(-{found.sql})", found.type)
 
-    def _complement(self, node: exp.Expression) -> Value:
+    def _complement(self, node: exp.Expr) -> Value:
         value = self.bind(node.this)
         if family(value.type) != "integer":
             raise self.context.fault(node, f"{value.type} is no whole number")
         return Value(f"(~{value.sql})", value.type)
 
-    def _bracket(self, node: exp.Expression) -> Value:
+    def _bracket(self, node: exp.Expr) -> Value:
         only(self.context, node, "this", "expressions", "offset", what="[ ]")
         (place,) = node.expressions
         return index(self.context, node, self.bind(node.this), self.bind(place))
 
-    def _dot(self, node: exp.Expression) -> Value:
+    def _dot(self, node: exp.Expr) -> Value:
         if not isinstance(node.expression, exp.Identifier):
             raise refuse_rest(self.context, node)
         return member(self.context, node, self.bind(node.this), node.expression.name)
 
-    def _window(self, node: exp.Expression) -> Value:
+    def _window(self, node: exp.Expr) -> Value:
         return window(self, node)
 
-    def _function(self, node: exp.Expression) -> Value:
+    def _function(self, node: exp.Expr) -> Value:
         name = name_of(node)
         if name in AGGREGATES:
             return self.aggregate(node)
@@ -261,10 +263,10 @@ class Binder:
         only(self.context, node, "this", "expressions", what=name)
         return function(Call(name, self._arguments(node), self.context, node))
 
-    def _arguments(self, node: exp.Expression) -> tuple[Value, ...]:
+    def _arguments(self, node: exp.Expr) -> tuple[Value, ...]:
         return tuple(self.bind(argument) for argument in node.expressions)
 
-    def aggregate(self, node: exp.Expression, over: str | None = None) -> Value:
+    def aggregate(self, node: exp.Expr, over: str | None = None) -> Value:
         """Bind a function of a group, or, given its OVER, of a window."""
         name = name_of(node)
         found, windowed = AGGREGATES[name], over is not None
@@ -285,39 +287,38 @@ class Binder:
         values = tuple(inner.bind(argument) for argument in arguments)
         return found.over(Call(name, values, self.context, node), distinct, over or "")
 
+    _BY_TYPE: ClassVar[Mapping[type[exp.Expr], Callable[[Binder, exp.Expr], Value]]] = {
+        exp.Literal: lambda self, node: literal(self.context, node),
+        exp.Boolean: lambda _, node: Value(str(node.this).upper(), BOOLEAN, bool(node.this)),
+        exp.Null: lambda *_: NULL,
+        exp.HexString: lambda self, node: literal(self.context, node),
+        exp.Cast: lambda self, node: cast_of(self.context, node, self.bind),
+        exp.TryCast: lambda self, node: cast_of(self.context, node, self.bind),
+        exp.Column: _column,
+        exp.And: _logic,
+        exp.Or: _logic,
+        exp.Not: _not,
+        exp.Is: _is,
+        exp.Between: _between,
+        exp.In: _in,
+        exp.Like: _like,
+        exp.Escape: _like,
+        exp.RegexpLike: _rlike,
+        exp.DPipe: _joined,
+        exp.Case: _case,
+        exp.If: _case,
+        exp.Exists: _exists,
+        exp.Subquery: _scalar,
+        exp.Paren: _paren,
+        exp.Neg: _minus,
+        exp.BitwiseNot: _complement,
+        exp.Bracket: _bracket,
+        exp.Dot: _dot,
+        exp.Window: _window,
+        exp.Anonymous: _function,
+    }
 
-def name_of(node: exp.Expression) -> str:
+
+def name_of(node: exp.Expr) -> str:
     """Return the name of a function, in small letters."""
     return node.name.lower()
-
-
-_BY_TYPE: Mapping[type[exp.Expression], Callable[[Binder, exp.Expression], Value]] = {
-    exp.Literal: lambda self, node: literal(self.context, node),
-    exp.Boolean: lambda _, node: Value(str(node.this).upper(), BOOLEAN, bool(node.this)),
-    exp.Null: lambda *_: NULL,
-    exp.HexString: lambda self, node: literal(self.context, node),
-    exp.Cast: lambda self, node: cast_of(self.context, node, self.bind),
-    exp.TryCast: lambda self, node: cast_of(self.context, node, self.bind),
-    exp.Column: Binder._column,
-    exp.And: Binder._logic,
-    exp.Or: Binder._logic,
-    exp.Not: Binder._not,
-    exp.Is: Binder._is,
-    exp.Between: Binder._between,
-    exp.In: Binder._in,
-    exp.Like: Binder._like,
-    exp.Escape: Binder._like,
-    exp.RegexpLike: Binder._rlike,
-    exp.DPipe: Binder._joined,
-    exp.Case: Binder._case,
-    exp.If: Binder._case,
-    exp.Exists: Binder._exists,
-    exp.Subquery: Binder._scalar,
-    exp.Paren: Binder._paren,
-    exp.Neg: Binder._minus,
-    exp.BitwiseNot: Binder._complement,
-    exp.Bracket: Binder._bracket,
-    exp.Dot: Binder._dot,
-    exp.Window: Binder._window,
-    exp.Anonymous: Binder._function,
-}

@@ -31,7 +31,7 @@ __all__ = ["cast_of", "literal", "negated"]
 _LIMIT = 1 << 63
 
 
-def literal(context: Context, node: exp.Expression) -> Value:
+def literal(context: Context, node: exp.Expr) -> Value:
     """Bind a literal: whole numbers are BIGINT, others DOUBLE."""
     if isinstance(node, exp.HexString):
         return _binary(context, node)
@@ -41,12 +41,12 @@ def literal(context: Context, node: exp.Expression) -> Value:
     return _number(context, node, text)
 
 
-def negated(context: Context, node: exp.Expression) -> Value:
+def negated(context: Context, node: exp.Expr) -> Value:
     """Bind a number with its sign."""
     return _number(context, node, f"-{node.this.this}")
 
 
-def _number(context: Context, node: exp.Expression, text: str) -> Value:
+def _number(context: Context, node: exp.Expr, text: str) -> Value:
     if re.fullmatch(r"-?\d+", text):
         number = int(text)
         if not -_LIMIT <= number < _LIMIT:
@@ -57,16 +57,14 @@ def _number(context: Context, node: exp.Expression, text: str) -> Value:
     return Value(f"CAST({text_literal(text)} AS DOUBLE)", DOUBLE, float(text))
 
 
-def _binary(context: Context, node: exp.Expression) -> Value:
+def _binary(context: Context, node: exp.Expr) -> Value:
     digits = str(node.this)
     if not re.fullmatch(r"([0-9a-fA-F]{2})*", digits):
         raise context.fault(node, f"x'{digits}' is no text of bytes; expected pairs of digits")
     return Value(f"from_hex('{digits}')", BINARY, bytes.fromhex(digits))
 
 
-def cast_of(
-    context: Context, node: exp.Expression, bind: Callable[[exp.Expression], Value]
-) -> Value:
+def cast_of(context: Context, node: exp.Expr, bind: Callable[[exp.Expr], Value]) -> Value:
     """Bind CAST, a literal such as ``DATE '2026-01-01'``, or a number with a letter."""
     only(context, node, "this", "to", "safe", what="CAST")
     type_ = _type(context, node)
@@ -86,14 +84,14 @@ def _is_decimal(type_: DataType) -> bool:
     return isinstance(type_, DecimalType)
 
 
-def _checked(context: Context, node: exp.Expression, found: Value) -> str:
+def _checked(context: Context, node: exp.Expr, found: Value) -> str:
     text = str(node.this.this)
     if not re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,9})?)?", text):
         raise context.fault(node, f"{text!r} is no literal of type {found.type}")
     return found.sql
 
 
-def _type(context: Context, node: exp.Expression) -> DataType:
+def _type(context: Context, node: exp.Expr) -> DataType:
     text = node.meta.get(TYPE_TEXT)
     if text is None:
         target = node.args["to"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["column", "index", "member"]
 
 
-def column(context: Context, scope: Scope, node: exp.Expression) -> tuple[Value, int]:
+def column(context: Context, scope: Scope, node: exp.Expr) -> tuple[Value, int]:
     """Find a column, with how many queries lie between it and the place that names it.
 
     Raises
@@ -42,7 +42,7 @@ def column(context: Context, scope: Scope, node: exp.Expression) -> tuple[Value,
 
 
 def _here(
-    context: Context, scope: Scope, node: exp.Expression, names: list[str]
+    context: Context, scope: Scope, node: exp.Expr, names: list[str]
 ) -> tuple[Value, list[str]] | None:
     """Look in one query; a relation's alias comes before a column of that name."""
     for length in (3, 2, 1):
@@ -70,16 +70,14 @@ def _is_called(relation: Relation, names: list[str]) -> bool:
     return lower in (full, full[-2:])
 
 
-def _pick(
-    context: Context, node: exp.Expression, columns: tuple[Named, ...], name: str
-) -> Value | None:
+def _pick(context: Context, node: exp.Expr, columns: tuple[Named, ...], name: str) -> Value | None:
     found = [column for column in columns if column.name.lower() == name.lower()]
     if len(found) > 1:
         raise context.fault(node, f"column {name} is ambiguous; say of which relation it is")
     return found[0].value if found else None
 
 
-def member(context: Context, node: exp.Expression, value: Value, name: str) -> Value:
+def member(context: Context, node: exp.Expr, value: Value, name: str) -> Value:
     """Take a member of a struct."""
     if isinstance(value.type, StructType):
         for field in value.type.fields:
@@ -94,7 +92,7 @@ def _text(name: str) -> str:
     return "'" + quoted(name)[1:-1].replace('""', '"').replace("'", "''") + "'"
 
 
-def index(context: Context, node: exp.Expression, value: Value, place: Value) -> Value:
+def index(context: Context, node: exp.Expr, value: Value, place: Value) -> Value:
     """Take an element of an array, counted from 0, or the value of a key of a map."""
     if isinstance(value.type, ArrayType):
         at = implicit(place, BIGINT)

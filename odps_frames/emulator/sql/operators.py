@@ -36,7 +36,7 @@ __all__ = [
     "truth",
 ]
 
-COMPARISONS: Mapping[type[exp.Expression], str] = {
+COMPARISONS: Mapping[type[exp.Expr], str] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
     exp.LT: "<",
@@ -45,7 +45,7 @@ COMPARISONS: Mapping[type[exp.Expression], str] = {
     exp.GTE: ">=",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM",
 }
-ARITHMETIC: Mapping[type[exp.Expression], str] = {
+ARITHMETIC: Mapping[type[exp.Expr], str] = {
     exp.Add: "+",
     exp.Sub: "-",
     exp.Mul: "*",
@@ -53,7 +53,7 @@ ARITHMETIC: Mapping[type[exp.Expression], str] = {
     exp.Mod: "%",
     exp.IntDiv: "//",
 }
-BITWISE: Mapping[type[exp.Expression], str] = {
+BITWISE: Mapping[type[exp.Expr], str] = {
     exp.BitwiseAnd: "{} & {}",
     exp.BitwiseOr: "{} | {}",
     exp.BitwiseXor: "xor({}, {})",
@@ -62,7 +62,7 @@ _NUMBERS = frozenset({"integer", "float", "decimal"})
 _MAX_DIGITS = 38
 
 
-def truth(context: Context, node: exp.Expression, value: Value) -> str:
+def truth(context: Context, node: exp.Expr, value: Value) -> str:
     """Return the text of a condition.
 
     Raises
@@ -77,7 +77,7 @@ def truth(context: Context, node: exp.Expression, value: Value) -> str:
     return value.sql
 
 
-def comparable(context: Context, node: exp.Expression, a: Value, b: Value) -> tuple[Value, Value]:
+def comparable(context: Context, node: exp.Expr, a: Value, b: Value) -> tuple[Value, Value]:
     """Bring two values to the type in which they are compared.
 
     Raises
@@ -91,13 +91,13 @@ def comparable(context: Context, node: exp.Expression, a: Value, b: Value) -> tu
     return pair
 
 
-def compare(context: Context, node: exp.Expression, sign: str, a: Value, b: Value) -> Value:
+def compare(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) -> Value:
     """Compare two values."""
     left, right = comparable(context, node, a, b)
     return Value(f"({left.sql} {sign} {right.sql})", BOOLEAN)
 
 
-def arithmetic(context: Context, node: exp.Expression, sign: str, a: Value, b: Value) -> Value:
+def arithmetic(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) -> Value:
     """Calculate with two numbers, or texts that say numbers."""
     a, b = (_number(context, node, value) for value in (a, b))
     type_ = common([a.type, b.type]) or BIGINT
@@ -114,7 +114,7 @@ def arithmetic(context: Context, node: exp.Expression, sign: str, a: Value, b: V
     return Value(f"({left.sql} {sign} {divided})", type_)
 
 
-def _number(context: Context, node: exp.Expression, value: Value) -> Value:
+def _number(context: Context, node: exp.Expr, value: Value) -> Value:
     if value.type is None or family(value.type) in _NUMBERS:
         return value
     found = implicit(value, DOUBLE) if family(value.type) == "text" else None
@@ -123,7 +123,7 @@ def _number(context: Context, node: exp.Expression, value: Value) -> Value:
     return found
 
 
-def _decimals(context: Context, node: exp.Expression, sign: str, a: Value, b: Value) -> Value:
+def _decimals(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) -> Value:
     if sign not in ("+", "-", "*"):
         raise context.unsupported(node, f"{sign} of decimals; cast them to double")
     one, other = (_as_decimal(value) for value in (a, b))
@@ -153,7 +153,7 @@ def _text(value: Value, type_: DecimalType) -> str:
     return f"CAST({value.sql} AS {engine_type(type_)})"
 
 
-def bitwise(context: Context, node: exp.Expression, form: str, a: Value, b: Value) -> Value:
+def bitwise(context: Context, node: exp.Expr, form: str, a: Value, b: Value) -> Value:
     """Calculate with the bits of two whole numbers."""
     for value in (a, b):
         if family(value.type) not in ("integer", "null"):
@@ -165,7 +165,7 @@ def bitwise(context: Context, node: exp.Expression, form: str, a: Value, b: Valu
     return Value(f"({form.format(left.sql, right.sql)})", type_)
 
 
-def text_of(context: Context, node: exp.Expression, value: Value) -> str:
+def text_of(context: Context, node: exp.Expr, value: Value) -> str:
     """Return a value as text, as ``LIKE`` and ``||`` take it."""
     found = implicit(value, STRING)
     if found is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from odps_frames.emulator.catalog.tables import find_table
 from odps_frames.emulator.facts import TimeFact, joined_times
@@ -15,7 +14,7 @@ from odps_frames.emulator.sql.dialect import parse_query
 from odps_frames.emulator.sql.engine_form import loaded, unloaded
 from odps_frames.emulator.sql.queries import Queries, typed
 from odps_frames.emulator.sql.scopes import Context
-from odps_frames.emulator.sql.table_names import ref_of
+from odps_frames.emulator.sql.table_names import ref_of, zone_of
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.emulator.sql.values import engine_type
 from odps_frames.emulator.times import is_instant
@@ -34,10 +33,7 @@ if TYPE_CHECKING:
     from odps_frames.model.table import TableRef
     from odps_frames.model.types import DataType
 
-__all__ = ["PROJECT_ZONE", "Planned", "Source", "plan_query"]
-
-PROJECT_ZONE = "Asia/Shanghai"
-"""The zone of statements that name none, as in projects of most regions."""
+__all__ = ["Planned", "Source", "plan_query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +88,7 @@ def plan_query(
         tables.append(table)
         return table.ref, [(column.name, column.type) for column in table.schema.all_columns]
 
-    zone = _zone_of(hints)
+    zone = zone_of(hints)
     context = Context(sql=sql, zone=zone, now=now, hints=hints, find_table=find)
     try:
         bound = typed(Queries(context, {}).bind(parse_query(sql)), context)
@@ -126,7 +122,7 @@ def _final(bound: BoundQuery) -> str:
     return f"SELECT {items} FROM ({bound.sql}) AS q"
 
 
-def _source(  # noqa: PLR0913, PLR0917  what a table, its place and its reader are
+def _source(
     connection: Connection,
     context: Context,
     table: Table,
@@ -168,13 +164,3 @@ def _narrowest(context: Context, table: Table) -> int:
         if engine_type(column.type) is not None:
             return place
     raise context.unsupported(None, f"a query over {table.ref}, none of whose columns it can read,")
-
-
-def _zone_of(hints: Mapping[str, str]) -> str:
-    name = hints.get("odps.sql.timezone") or PROJECT_ZONE
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        message = f"Semantic analysis exception - odps.sql.timezone={name!r} is no time zone"
-        raise SqlFault("ODPS-0130071", message) from None
-    return name

@@ -64,7 +64,7 @@ class Queries:
     context: Context
     parts: Parts
 
-    def bind(self, node: exp.Expression, parent: Scope | None = None) -> BoundQuery:
+    def bind(self, node: exp.Expr, parent: Scope | None = None) -> BoundQuery:
         """Bind a query.
 
         Raises
@@ -84,7 +84,7 @@ class Queries:
             return self._values(node, parent)
         raise self.context.unsupported(node, f"{type(node).__name__} as a query")
 
-    def _with(self, node: exp.Expression) -> Queries:
+    def _with(self, node: exp.Expr) -> Queries:
         clause = node.args["with_"]
         only(self.context, clause, "expressions", what="WITH")
         inside = self
@@ -100,12 +100,12 @@ class Queries:
             inside = replace(inside, parts={**inside.parts, alias.name.lower(): known})
         return inside
 
-    def _bracketed(self, node: exp.Expression, parent: Scope | None) -> BoundQuery:
+    def _bracketed(self, node: exp.Expr, parent: Scope | None) -> BoundQuery:
         only(self.context, node, "this", "order", "limit", "offset", what="a query in brackets")
         bound = self.bind(node.this, parent)
         return self._ended(node, bound)
 
-    def _set(self, node: exp.Expression, parent: Scope | None) -> BoundQuery:
+    def _set(self, node: exp.Expr, parent: Scope | None) -> BoundQuery:
         only(
             self.context,
             node,
@@ -127,7 +127,7 @@ class Queries:
         return self._ended(node, BoundQuery(f"{texts[0]} {word}{every} {texts[1]}", columns))
 
     def _common(
-        self, node: exp.Expression, name: str, types: Sequence[DataType | None]
+        self, node: exp.Expr, name: str, types: Sequence[DataType | None]
     ) -> DataType | None:
         try:
             return common(types)
@@ -137,7 +137,7 @@ class Queries:
 
     def _converted(
         self,
-        node: exp.Expression,
+        node: exp.Expr,
         side: BoundQuery,
         columns: Sequence[tuple[str, DataType | None]],
     ) -> str:
@@ -153,7 +153,7 @@ class Queries:
             items.append(f"{found.sql} AS c{number}")
         return f"(SELECT {', '.join(items)} FROM ({side.sql}) AS {alias})"
 
-    def _ended(self, node: exp.Expression, bound: BoundQuery) -> BoundQuery:
+    def _ended(self, node: exp.Expr, bound: BoundQuery) -> BoundQuery:
         """Add ORDER BY and LIMIT to a query whose columns can be named only."""
         order, tail = node.args.get("order"), limits(self.context, node)
         if order is None and not tail:
@@ -165,7 +165,7 @@ class Queries:
             f"SELECT {alias}.* FROM ({bound.sql}) AS {alias}{by}{tail}", bound.columns
         )
 
-    def _ordinal(self, item: exp.Expression, bound: BoundQuery, alias: str) -> str:
+    def _ordinal(self, item: exp.Expr, bound: BoundQuery, alias: str) -> str:
         names = [name.lower() for name, _ in bound.columns]
         key = item.this
         if not isinstance(key, exp.Column) or key.name.lower() not in names:
@@ -173,7 +173,7 @@ class Queries:
             raise self.context.fault(item, message)
         return ordering(self.context, item, f"{alias}.c{names.index(key.name.lower())}")
 
-    def _values(self, node: exp.Expression, parent: Scope | None) -> BoundQuery:
+    def _values(self, node: exp.Expr, parent: Scope | None) -> BoundQuery:
         only(self.context, node, "expressions", what="VALUES")
         binder = Binder(context=self.context, scope=Scope(parent=parent), query=self.bind)
         rows = [
@@ -257,7 +257,7 @@ class _Select:
         only(self._context, group, "expressions", what="GROUP BY")
         return frozenset(self._key(plain, key) for key in group.expressions)
 
-    def _key(self, plain: Binder, key: exp.Expression) -> str:
+    def _key(self, plain: Binder, key: exp.Expr) -> str:
         if isinstance(key, exp.Literal):
             raise self._context.unsupported(key, "GROUP BY of a place or a literal")
         if isinstance(key, exp.Column) and len(key.parts) == 1:
@@ -285,7 +285,7 @@ class _Select:
                     name = item.expression.name
                 yield _Output(name or f"_c{number}", binder.bind(item))
 
-    def _star(self, binder: Binder, item: exp.Expression) -> Iterator[Named]:
+    def _star(self, binder: Binder, item: exp.Expr) -> Iterator[Named]:
         star = item if isinstance(item, exp.Star) else item.this
         only(self._context, star, "except_", what="*")
         if isinstance(item, exp.Column) and len(item.parts) > 1:
@@ -340,9 +340,7 @@ class _Select:
             keys.append(ordering(self._context, item, str(place) if place else value.sql))
         return f" ORDER BY {', '.join(keys)}"
 
-    def _order_value(
-        self, binder: Binder, outputs: Sequence[_Output], item: exp.Expression
-    ) -> Value:
+    def _order_value(self, binder: Binder, outputs: Sequence[_Output], item: exp.Expr) -> Value:
         key = item.this
         if isinstance(key, exp.Literal):
             raise self._context.unsupported(item, "ORDER BY of a place or a literal")
@@ -353,29 +351,31 @@ class _Select:
         return binder.bind(_unaliased(key, self._node, binder))
 
 
-def _without_parts(node: exp.Expression) -> exp.Expression:
+def _without_parts(node: exp.Expr) -> exp.Expr:
     bare = node.copy()
     bare.set("with_", None)
     return bare
 
 
-def _unaliased(node: exp.Expression, select: exp.Select, binder: Binder) -> exp.Expression:
+def _unaliased(node: exp.Expr, select: exp.Select, binder: Binder) -> exp.Expr:
     """Put what an alias stands for in its place, where no column has that name."""
     aliases = {
         item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)
     }
 
-    def resolved(part: exp.Expression) -> exp.Expression:
+    def resolved(part: exp.Expr) -> exp.Expr:
         if isinstance(part, exp.Column) and len(part.parts) == 1:
             meant = aliases.get(part.name.lower())
             if meant is not None and not binder.scope.columns(part.name):
-                return meant.copy()
+                copied: exp.Expr = meant.copy()
+                return copied
         return part
 
-    return node.transform(resolved)
+    found: exp.Expr = node.transform(resolved)
+    return found
 
 
-def has_aggregate(node: exp.Expression) -> bool:
+def has_aggregate(node: exp.Expr) -> bool:
     """Whether an expression has a function of a group, itself and not in a query inside."""
     if isinstance(node, exp.Query):
         return False
@@ -388,7 +388,7 @@ def has_aggregate(node: exp.Expression) -> bool:
     return any(has_aggregate(child) for child in node.iter_expressions())
 
 
-def limits(context: Context, node: exp.Expression) -> str:
+def limits(context: Context, node: exp.Expr) -> str:
     """Write LIMIT and OFFSET."""
     text = ""
     for key, word in (("limit", "LIMIT"), ("offset", "OFFSET")):

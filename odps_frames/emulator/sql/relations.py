@@ -44,7 +44,7 @@ class Relations:
         self,
         context: Context,
         parts: Parts,
-        bind_query: Callable[[exp.Expression, Scope | None], BoundQuery],
+        bind_query: Callable[[exp.Expr, Scope | None], BoundQuery],
         binder: Callable[[Scope], Binder],
         parent: Scope | None,
     ) -> None:
@@ -54,7 +54,7 @@ class Relations:
         self._binder = binder
         self._parent = parent
 
-    def bind(self, select: exp.Expression) -> tuple[str, Scope]:
+    def bind(self, select: exp.Expr) -> tuple[str, Scope]:
         """Return the text after FROM, with what it brings; without FROM there is one row."""
         scope = Scope(parent=self._parent)
         source = select.args.get("from_")
@@ -71,19 +71,19 @@ class Relations:
             sql, scope = self._lateral(sql, scope, lateral)
         return sql, scope
 
-    def _with(self, scope: Scope, relation: Relation, node: exp.Expression) -> Scope:
+    def _with(self, scope: Scope, relation: Relation, node: exp.Expr) -> Scope:
         if any(known.alias.lower() == relation.alias.lower() for known in scope.relations):
             raise self._context.fault(node, f"relation {relation.alias} stands twice in FROM")
         return scope.adding(relation)
 
-    def _item(self, node: exp.Expression) -> tuple[str, Relation, exp.Expression]:
+    def _item(self, node: exp.Expr) -> tuple[str, Relation, exp.Expr]:
         if isinstance(node, exp.Table):
             return *self._table(node), node
         if isinstance(node, exp.Subquery | exp.Values):
             return *self._subquery(node), node
         raise self._context.unsupported(node, f"{type(node).__name__} after FROM")
 
-    def _table(self, node: exp.Expression) -> tuple[str, Relation]:
+    def _table(self, node: exp.Expr) -> tuple[str, Relation]:
         only(
             self._context, node, "this", "db", "catalog", "alias", "joins", "laterals", what="FROM"
         )
@@ -110,7 +110,7 @@ class Relations:
         relation = self._relation(node, said, f"r{number}", described, columns)
         return f"r{number}", Relation(relation.alias, relation.columns, ref)
 
-    def _subquery(self, node: exp.Expression) -> tuple[str, Relation]:
+    def _subquery(self, node: exp.Expr) -> tuple[str, Relation]:
         only(
             self._context,
             node,
@@ -128,7 +128,7 @@ class Relations:
 
     def _relation(
         self,
-        node: exp.Expression,
+        node: exp.Expr,
         alias: str,
         inner: str,
         described: Sequence[tuple[str, DataType | None]],
@@ -147,7 +147,7 @@ class Relations:
             ),
         )
 
-    def _join(self, sql: str, scope: Scope, join: exp.Expression) -> tuple[str, Scope]:
+    def _join(self, sql: str, scope: Scope, join: exp.Expr) -> tuple[str, Scope]:
         only(self._context, join, "this", "on", "side", "kind", "using", what="JOIN")
         kind = (str(join.args.get("side") or ""), str(join.args.get("kind") or ""))
         word = _JOINS.get((kind[0].upper(), kind[1].upper()))
@@ -174,7 +174,7 @@ class Relations:
         return f"{sql} {word} {text}{tail}", kept
 
     def _using(
-        self, join: exp.Expression, scope: Scope, relation: Relation, word: str
+        self, join: exp.Expr, scope: Scope, relation: Relation, word: str
     ) -> tuple[tuple[Named, ...], str]:
         merged, conditions = [], []
         for name in (identifier.name for identifier in join.args["using"]):
@@ -190,7 +190,7 @@ class Relations:
             merged.append(Named(name, value))
         return tuple(merged), " AND ".join(conditions)
 
-    def _lateral(self, sql: str, scope: Scope, node: exp.Expression) -> tuple[str, Scope]:
+    def _lateral(self, sql: str, scope: Scope, node: exp.Expr) -> tuple[str, Scope]:
         only(self._context, node, "this", "view", "outer", "alias", "ordinality", what="LATERAL")
         function = node.this
         name = function.name.lower() if isinstance(function, exp.Anonymous) else ""
@@ -214,7 +214,7 @@ class Relations:
         return text, self._with(scope, relation, node)
 
     def _exploded(
-        self, node: exp.Expression, name: str, value: Value
+        self, node: exp.Expr, name: str, value: Value
     ) -> tuple[str, list[DataType | None]]:
         series = self._context.alias()
         place = f"{series}.p"
@@ -233,7 +233,7 @@ class Relations:
         return f"SELECT {shown} FROM ({numbers}) AS {series}", types
 
 
-def _alias_of(context: Context, node: exp.Expression) -> tuple[str, list[str]]:
+def _alias_of(context: Context, node: exp.Expr) -> tuple[str, list[str]]:
     alias = node.args.get("alias")
     if alias is None:
         return "", []
@@ -244,11 +244,11 @@ def _alias_of(context: Context, node: exp.Expression) -> tuple[str, list[str]]:
     ]
 
 
-def _joins_of(node: exp.Expression) -> Sequence[exp.Expression]:
-    found: Sequence[exp.Expression] = node.args.get("joins") or ()
+def _joins_of(node: exp.Expr) -> Sequence[exp.Expr]:
+    found: Sequence[exp.Expr] = node.args.get("joins") or ()
     return found
 
 
-def _laterals_of(node: exp.Expression) -> Sequence[exp.Expression]:
-    found: Sequence[exp.Expression] = node.args.get("laterals") or ()
+def _laterals_of(node: exp.Expr) -> Sequence[exp.Expr]:
+    found: Sequence[exp.Expr] = node.args.get("laterals") or ()
     return found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Cancelled", "Run"]
 
 BATCH_ROWS = 65_536
-_SETTINGS = {
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",

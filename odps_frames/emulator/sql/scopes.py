@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from odps_frames.emulator.sql.dialect import place_of
 from odps_frames.emulator.sql.tokens import SqlFault
-from odps_frames.emulator.sql.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlglot import exp
 
+    from odps_frames.emulator.sql.values import Value
     from odps_frames.model.table import TableRef
     from odps_frames.model.types import DataType
 
@@ -63,12 +63,12 @@ class Context:
         self._numbers += 1
         return f"s{self._numbers}"
 
-    def fault(self, node: exp.Expression | None, message: str, code: str = SEMANTIC) -> SqlFault:
+    def fault(self, node: exp.Expr | None, message: str, code: str = SEMANTIC) -> SqlFault:
         """Make the error of a place in the query."""
         said = f"Semantic analysis exception - {message}" if code == SEMANTIC else message
         return SqlFault(code, said, place_of(node, self.sql))
 
-    def unsupported(self, node: exp.Expression | None, what: str) -> SqlFault:
+    def unsupported(self, node: exp.Expr | None, what: str) -> SqlFault:
         """Make the error of something that MaxCompute has and this service has not."""
         return self.fault(node, f"{what} is not supported here")
 
@@ -114,7 +114,7 @@ class Scope:
         return self.parent.columns(name)
 
 
-def only(context: Context, node: exp.Expression, *known: str, what: str) -> None:
+def only(context: Context, node: exp.Expr, *known: str, what: str) -> None:
     """Refuse a node that says more than what is known, so that nothing is passed over.
 
     Raises
@@ -123,12 +123,12 @@ def only(context: Context, node: exp.Expression, *known: str, what: str) -> None
         Naming the first clause that is not known.
     """
     for key, value in node.args.items():
-        if key in known or value is None or value is False or value == [] or value == "":
+        if key in known or value is None or value is False or value in ([], ""):
             continue
         clause = key.strip("_").replace("_", " ").upper()
         raise context.unsupported(node, f"{what} ... {clause}")
 
 
-def refuse_rest(context: Context, node: exp.Expression) -> SqlFault:
+def refuse_rest(context: Context, node: exp.Expr) -> SqlFault:
     """Make the error of an expression that nobody here knows."""
     return context.unsupported(node, type(node).__name__.upper())

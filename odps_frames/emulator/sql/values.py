@@ -103,27 +103,28 @@ NULL = Value("NULL", None)
 def engine_type(type_: DataType | None) -> str | None:
     """Return the DuckDB type that values are kept in; None where there is none."""
     match type_:
-        case None:
+        case None | CharType() | VarcharType():
             return "VARCHAR"
         case PrimitiveType(kind=kind):
             return _ENGINE.get(kind)
-        case CharType() | VarcharType():
-            return "VARCHAR"
         case DecimalType(precision=precision, scale=scale):
             return f"DECIMAL({precision},{scale})" if precision <= _MAX_DECIMAL else None
         case ArrayType(element=element):
-            inner = engine_type(element)
-            return inner and f"{inner}[]"
+            return _around("{}[]", element)
         case MapType(key=key, value=value):
-            inside = engine_type(key), engine_type(value)
-            return None if None in inside else f"MAP({inside[0]}, {inside[1]})"
+            return _around("MAP({}, {})", key, value)
         case StructType(fields=fields):
-            members = [(quoted(field.name), engine_type(field.type)) for field in fields]
-            if any(member is None for _, member in members):
-                return None
-            return f"STRUCT({', '.join(f'{name} {member}' for name, member in members)})"
+            names = ", ".join(
+                f"{quoted(f.name).replace('{', '{{').replace('}', '}}')} {{}}" for f in fields
+            )
+            return _around(f"STRUCT({names})", *(field.type for field in fields))
         case VectorType():
             return None
+
+
+def _around(form: str, *inner: DataType) -> str | None:
+    found = [engine_type(type_) for type_ in inner]
+    return None if None in found else form.format(*found)
 
 
 def family(type_: DataType | None) -> str:

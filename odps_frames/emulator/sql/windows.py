@@ -20,7 +20,7 @@ __all__ = ["ordering", "window"]
 _NEED_ORDER = frozenset(RANKINGS) - {"first_value", "last_value"}
 
 
-def window(binder: Binder, node: exp.Expression) -> Value:
+def window(binder: Binder, node: exp.Expr) -> Value:
     """Bind a function with OVER.
 
     Raises
@@ -49,7 +49,7 @@ def window(binder: Binder, node: exp.Expression) -> Value:
     raise context.unsupported(function, f"function {name} with OVER")
 
 
-def _over(binder: Binder, node: exp.Expression) -> str:
+def _over(binder: Binder, node: exp.Expr) -> str:
     clauses = []
     if keys := node.args.get("partition_by"):
         clauses.append("PARTITION BY " + ", ".join(binder.bind(key).sql for key in keys))
@@ -63,7 +63,7 @@ def _over(binder: Binder, node: exp.Expression) -> str:
     return " ".join(clauses)
 
 
-def ordering(context: Context, node: exp.Expression, sql: str) -> str:
+def ordering(context: Context, node: exp.Expr, sql: str) -> str:
     """Write one item of ORDER BY; NULL is smaller than everything."""
     only(context, node, "this", "desc", "nulls_first", what="ORDER BY")
     way = "DESC" if node.args.get("desc") else "ASC"
@@ -71,7 +71,7 @@ def ordering(context: Context, node: exp.Expression, sql: str) -> str:
     return f"{sql} {way} NULLS {nulls}"
 
 
-def _frame(context: Context, spec: exp.Expression) -> str:
+def _frame(context: Context, spec: exp.Expr) -> str:
     only(context, spec, "kind", "start", "start_side", "end", "end_side", what="OVER")
     kind = str(spec.args.get("kind") or "").upper()
     if kind not in ("ROWS", "RANGE"):
@@ -81,13 +81,13 @@ def _frame(context: Context, spec: exp.Expression) -> str:
     return f"{kind} BETWEEN {start} AND {end}"
 
 
-def _bound(context: Context, spec: exp.Expression, which: str, kind: str) -> str:
+def _bound(context: Context, spec: exp.Expr, which: str, kind: str) -> str:
     bound, side = spec.args.get(which), str(spec.args.get(f"{which}_side") or "").upper()
     if bound == "CURRENT ROW":
         return "CURRENT ROW"
     if bound == "UNBOUNDED" and side in ("PRECEDING", "FOLLOWING"):
         return f"UNBOUNDED {side}"
-    literal = isinstance(bound, exp.Literal) and not bound.is_string and bound.this.isdecimal()
-    if not literal or kind != "ROWS" or side not in ("PRECEDING", "FOLLOWING"):
+    number = bound.this if isinstance(bound, exp.Literal) and not bound.is_string else ""
+    if not number.isdecimal() or kind != "ROWS" or side not in ("PRECEDING", "FOLLOWING"):
         raise context.unsupported(spec, f"such an end of a window by {kind}")
-    return f"{int(bound.this)} {side}"
+    return f"{int(number)} {side}"
