@@ -170,6 +170,7 @@ def encode_receipt(
     batch: bool,
     request_id: str = "",
     route_token: str | None = None,
+    warning: str | None = None,
 ) -> Response:
     """Answer to an upload: one reference, or a list of them."""
     texts = [base64.b64encode(ref).decode() for ref in receipt.refs]
@@ -179,7 +180,7 @@ def encode_receipt(
         "Size": receipt.n_bytes,
         "MD5Value": receipt.md5,
     }
-    return encode_reply(document, request_id=request_id, route_token=route_token)
+    return encode_reply(document, request_id=request_id, route_token=route_token, warning=warning)
 
 
 def decode_receipt(response: Response, n_blobs: int) -> Reply[BlobReceipt]:

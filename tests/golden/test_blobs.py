@@ -14,6 +14,7 @@ from odps_frames.model.blob import Blob, BlobReceipt, BlobRef, Checksum
 from odps_frames.model.table import TableRef
 from odps_frames.model.write import StreamId, WriteSpec
 from odps_frames.read.blobs import read_blobs
+from odps_frames.transport.notices import Notices
 from odps_frames.transport.retry import RetryPolicy
 from odps_frames.wire import blobs as wire
 from odps_frames.wire.blob_frame import FrameReader, UploadHeader, decode_upload_header
@@ -208,6 +209,7 @@ def test_client_uploads_what_was_recorded(golden: Golden, stem: str) -> None:
     assert plain(sent) == plain(golden[stem].request)
 
 
+@pytest.mark.covers("MD5Value")
 def test_client_refuses_another_md5_than_its_own(golden: Golden) -> None:
     stem = "v2-blob-write-stream-md5-mismatch"
     with pytest.raises(CorruptStream, match=r"MD5 0{32}; the one sent has 219e87e4fed76b68"):
@@ -278,13 +280,32 @@ def test_service_reads_the_frames_that_were_recorded(golden: Golden, stem: str) 
     ]
 
 
+@pytest.mark.covers("WriteBlobResponse.warning_message", "WriteBlobResponse.request_id")
 @pytest.mark.parametrize("batch", [False, True])
 def test_what_the_service_answers_to_an_upload_is_understood(*, batch: bool) -> None:
     refs = (b"\xff\x00", b"b") if batch else (b"\xff\x00",)
     receipt = BlobReceipt(refs=refs, n_bytes=7, md5=None if batch else "0" * 32)
-    response = wire.encode_receipt(receipt, batch=batch, request_id="r", route_token="t")
-    reply = wire.decode_receipt(response, len(refs))
-    assert (reply.value, reply.request_id, reply.route_token) == (receipt, "r", "t")
+    facts = {"request_id": "r", "route_token": "t", "warning": "w"}
+    reply = wire.decode_receipt(wire.encode_receipt(receipt, batch=batch, **facts), len(refs))
+    assert reply.value == receipt
+    assert (reply.request_id, reply.route_token, reply.warning) == ("r", "t", "w")
+
+
+@pytest.mark.covers("WriteBlobResponse.warning_message")
+def test_warnings_of_uploads_are_told_with_those_of_their_session(golden: Golden) -> None:
+    class Warned(Recorded):
+        def send(self, request: Request, /) -> Response:
+            response = super().send(request)
+            if request.operation == "TableGetWriteSchema":
+                return response
+            receipt = BlobReceipt(refs=(b"ref",))
+            return wire.encode_receipt(receipt, batch=False, warning="nearly full")
+
+    notices = Notices()
+    transport = Warned(golden, "v2-blob-write-stream")
+    uploads = BlobUploads(transport, WriteSpec(table=OLDER), "s", PLAIN, notices)
+    uploads.write(Blob(b"x", column="b", checksum=Checksum.NONE), stream=STREAM)
+    assert notices.texts == ("nearly full",)
 
 
 def download(golden: Golden, stem: str) -> tuple[Recorded, Any]:
