@@ -27,7 +27,7 @@ from odps_frames.model.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from odps_frames.convert.untyped import AnyType
     from odps_frames.emulator.catalog.tables import StoredColumn
@@ -97,12 +97,10 @@ def check_arrow(columns: Iterable[Column]) -> None:
                 )
 
 
-def check_nanoseconds(
-    columns: Iterable[StoredColumn],
-    times: Mapping[str, TimeFact],
-    as_pair: Callable[[str, DataType], bool],
-) -> None:
-    """Make sure that 64 bits of nanoseconds hold every time that does not travel as a pair.
+def check_nanoseconds(columns: Iterable[StoredColumn], times: Mapping[str, TimeFact]) -> None:
+    """Make sure that 64 bits of nanoseconds hold every time.
+
+    pyodps 0.13.2 makes such numbers also of pairs of seconds and nanoseconds, and lets them wrap.
 
     Raises
     ------
@@ -112,7 +110,7 @@ def check_nanoseconds(
     for stored in columns:
         for path, type_ in time_paths(stored.column.type, stored.field).items():
             fits = times.get(path, TimeFact()).holds(TimeUnit.NANO)
-            if is_instant(type_) and not as_pair(path, type_) and not fits:
+            if is_instant(type_) and not fits:
                 raise invalid(
                     f"column {stored.column.name!r} of type {stored.column.type} holds times "
                     "beyond the years 1677 to 2262, which the Arrow form of the tunnel has no "

@@ -139,7 +139,7 @@ class TableDownloads:
         if call.arrow:
             check_arrow(columns)
             times = joined_times(file.stored.facts for file in plan.files)
-            check_nanoseconds(selection.data, times, as_pair)
+            check_nanoseconds(selection.data, times)
         else:
             check_records(columns)
         view = RowView(selection, ArrowOptions(), as_pair)

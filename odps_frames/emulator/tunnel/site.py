@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odps_frames.emulator.bodies import OutgoingBody
-from odps_frames.emulator.refusals import unsupported
+from odps_frames.emulator.results import Results
 from odps_frames.emulator.tunnel.arrow_frames import encode_frames
 from odps_frames.emulator.tunnel.calls import (
     CommitUpload,
@@ -21,6 +21,7 @@ from odps_frames.emulator.tunnel.documents import encode_download, encode_upload
 from odps_frames.emulator.tunnel.downloads import TableDownloads
 from odps_frames.emulator.tunnel.encodings import chosen_encoding, encoded
 from odps_frames.emulator.tunnel.record_writer import encode_records
+from odps_frames.emulator.tunnel.result_downloads import ResultDownloads
 from odps_frames.emulator.tunnel.uploads import Uploads
 from odps_frames.model.table import TableRef
 from odps_frames.wire import names
@@ -58,6 +59,7 @@ class TunnelSite:
         self._content_length_answers = content_length_answers
         self._uploads = Uploads(store)
         self._tables = TableDownloads(store)
+        self._results = ResultDownloads(store, Results(store))
         self._reads = reads
 
     def answer(self, call: TunnelCall, body: IncomingBody, request_id: str) -> Response:
@@ -88,9 +90,7 @@ class TunnelSite:
                 return self._preview(call, request_id)
 
     def _downloads(self, source: Source) -> Downloads:
-        if isinstance(source, TableRef):
-            return self._tables
-        raise unsupported("the result of an instance in the tunnel")
+        return self._tables if isinstance(source, TableRef) else self._results
 
     def _read(self, call: ReadRows, request_id: str) -> Response:
         encoding = chosen_encoding(call.encoding)
