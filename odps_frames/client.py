@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from odps_frames.model.table import Partition
     from odps_frames.model.types import DataType
 
 __all__ = ["CURRENT", "Client"]
@@ -162,14 +163,34 @@ class Client(Connection):
     def preview(
         self,
         name: str | TableRef,
-        limit: int = 10,
+        limit: int | None = 10,
         *,
-        partition: str | None = None,
-        columns: list[str] | None = None,
+        partition: str | Mapping[str, object] | Partition | None = None,
+        columns: Sequence[str] | None = None,
     ) -> pa.Table:
-        """Read the first rows of a table, or of one partition."""
-        scan = self.table(name).scan().limit(limit).partitions(partition)
-        return (scan if columns is None else scan.select(*columns)).to_arrow()
+        """Read the first rows of a table, or of one partition.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+        limit : int, optional
+            How many rows, exactly where there are as many; None leaves it to the service.
+        partition : str or mapping, optional
+            The partition that they are to come from.
+        columns : sequence of str, optional
+            Those wanted, in this order.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import odps_frames as of
+        >>> with of.local() as client:
+        ...     result = of.to_odps(pd.DataFrame({"id": [1, 2, 3]}), "t", create=True)
+        ...     client.preview("t", 2)["id"].to_pylist()
+        [1, 2]
+        """
+        return self.table(name).preview(limit, partition=partition, columns=columns)
 
     def __enter__(self) -> Self:
         CURRENT.enter(self)

@@ -277,12 +277,15 @@ class Connection:
         table: TableRef,
         stream_columns: tuple[Column, ...],
         *,
-        limit: int,
+        limit: int | None,
         partition: str | None = None,
         columns: tuple[str, ...] | None = None,
         meter: Meter | None = None,
     ) -> list[pa.RecordBatch]:
-        """Ask for the first rows without a session; the service may give fewer than ``limit``."""
+        """Ask for the first rows without a session; the service may give fewer than ``limit``.
+
+        ``stream_columns`` are those that are to come: all, or the ``columns`` that are named.
+        """
         meter = meter or Meter()
         request = encode_preview(
             table, limit=limit, partition=partition, columns=columns, envelope=self.envelope()
@@ -291,7 +294,7 @@ class Connection:
             table=table,
             columns=stream_columns,
             arrow=ReadSpec(table=table).arrow,
-            options=BatchOptions(max_rows=max(limit, 1)),
+            options=BatchOptions(max_rows=max(limit or 1, 1)),
         )
         with self.transport.metered(meter).send(request) as response:
             return list(decode_batches(response, plan, meter))

@@ -13,12 +13,19 @@ from odps_frames import filters as row_filters
 from odps_frames import partitions as partition_choice
 from odps_frames.convert.arrow import normal_schema
 from odps_frames.convert.pandas import to_pandas
-from odps_frames.errors import CastError, ReadTooLarge, SchemaMismatch, ServiceError
+from odps_frames.errors import (
+    CastError,
+    CorruptStream,
+    IncompleteRead,
+    ReadTooLarge,
+    SchemaMismatch,
+    ServiceError,
+)
 from odps_frames.model.read import ArrowOptions, BatchOptions, TimeUnit
 from odps_frames.model.splits import ByRows, BySize
 from odps_frames.model.types import Kind, PrimitiveType
 from odps_frames.progress import ProgressOption, followed
-from odps_frames.scan_rows import needed, shaped, speakable
+from odps_frames.scan_rows import needed, previewed, shaped, speakable
 from odps_frames.transport.retry import Meter
 from odps_frames.wire.compression import Compression
 
@@ -227,9 +234,9 @@ class Scan:
         chosen = self._chosen_partitions()
         if chosen == ():
             return self._empty()
-        previewed = self._preview(meter)
-        if previewed is not None:
-            return previewed
+        first = self._preview(chosen, meter)
+        if first is not None:
+            return first
         session = self._session(chosen, meter)
         self._check_size(session)
         schema = normal_schema(self.schema, session.spec.arrow)
@@ -273,24 +280,22 @@ class Scan:
                 return None  # the rows tell, too
         return existing
 
-    def _preview(self, meter: Meter) -> _Opened | None:
+    def _preview(self, chosen: tuple[Partition, ...] | None, meter: Meter) -> _Opened | None:
         """The first rows without a session, where the service gives as many as are wanted."""
-        schema = self.info.schema
         if (
             self.row_limit is None
             or self.row_limit > PREVIEW_ROWS
             or self.condition is not None
-            or self.selections
-            or schema.partition_columns
+            or (chosen is not None and (len(chosen) > 1 or not speakable(chosen)))
             or self.options.timestamp_unit is not None
             or self.options.datetime_unit is not None
         ):
             return None
         try:
-            batches = self.connection.preview_batches(
-                self.info.ref, schema.all_columns, limit=self.row_limit, meter=meter
+            batches = previewed(
+                self.connection, self.info, self.columns, chosen, limit=self.row_limit, meter=meter
             )
-        except (ServiceError, CastError):
+        except (ServiceError, CastError, CorruptStream, IncompleteRead):
             return None  # a session says better what is wrong, if anything is
         if sum(batch.num_rows for batch in batches) < self.row_limit:
             return None

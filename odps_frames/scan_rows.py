@@ -12,11 +12,14 @@ from odps_frames.model.types import Kind, PrimitiveType
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from odps_frames.connection import Connection
     from odps_frames.filters import Condition
+    from odps_frames.model.catalog import TableInfo
     from odps_frames.model.schema import Column, TableSchema
     from odps_frames.model.table import Partition
+    from odps_frames.transport.retry import Meter
 
-__all__ = ["narrowest", "needed", "shaped", "speakable"]
+__all__ = ["narrowest", "needed", "previewed", "shaped", "speakable"]
 
 
 def needed(
@@ -68,6 +71,37 @@ def shaped(
         close = getattr(batches, "close", None)
         if close is not None:
             close()
+
+
+def previewed(
+    connection: Connection,
+    info: TableInfo,
+    columns: tuple[str, ...] | None,
+    chosen: tuple[Partition, ...] | None,
+    *,
+    limit: int | None,
+    meter: Meter,
+) -> list[pa.RecordBatch]:
+    """The first rows of a table, or of the one partition that is chosen, without a session.
+
+    The service may give fewer than ``limit``; all that it gives are rows that were asked for.
+    """
+    come, asked = info.schema.all_columns, None
+    if columns is not None:
+        data, parts = needed(info.schema, columns, None, by_partition=chosen is not None)
+        asked = (*data, *(parts or ()))
+        come = tuple(info.schema.column(name) for name in asked)
+    batches = connection.preview_batches(
+        info.ref,
+        come,
+        limit=limit,
+        partition=None if chosen is None else str(chosen[0]),
+        columns=asked,
+        meter=meter,
+    )
+    if chosen is None or not batches:
+        return batches
+    return list(shaped(iter(batches), batches[0].schema, exact=frozenset(chosen)))
 
 
 def speakable(partitions: tuple[Partition, ...]) -> bool:

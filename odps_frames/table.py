@@ -6,16 +6,18 @@ import html
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import pyarrow as pa
+
 from odps_frames.convert.arrow import normal_schema
 from odps_frames.errors import NotFound
 from odps_frames.model.table import Partition
 from odps_frames.scan import Scan, ScanOptions
+from odps_frames.scan_rows import previewed, shaped
+from odps_frames.transport.retry import Meter
 from odps_frames.wire import ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pyarrow as pa
+    from collections.abc import Mapping, Sequence
 
     from odps_frames.connection import Connection
     from odps_frames.model.buckets import Buckets
@@ -75,9 +77,34 @@ class Table:
         """Plan a read; the options are how it is carried out, and change none of its rows."""
         return Scan(connection=self._connection, info=self.info, options=ScanOptions(**options))
 
-    def preview(self, n: int = 10) -> pa.Table:
-        """Read the first rows."""
-        return self.scan().limit(n).to_arrow()
+    def preview(
+        self,
+        n: int | None = 10,
+        *,
+        partition: Spec | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Read the first rows of the table, or of one partition.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many, exactly where there are as many; None leaves it to the service.
+        partition : str or mapping, optional
+            The partition that they are to come from.
+        columns : sequence of str, optional
+            Those wanted, in this order.
+        """
+        scan = self.scan() if columns is None else self.scan().select(*columns)
+        if n is not None:
+            return scan.limit(n).partitions(partition).to_arrow()
+        chosen = None if partition is None else (Partition.of(partition),)
+        scan = scan.partitions(partition)
+        batches = previewed(
+            self._connection, self.info, scan.columns, chosen, limit=None, meter=Meter()
+        )
+        rows = shaped(iter(batches), scan.arrow_schema)
+        return pa.Table.from_batches(rows, schema=scan.arrow_schema)
 
     def create_partition(self, partition: Spec, *, if_not_exists: bool = False) -> None:
         """Make an empty partition."""
