@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     Sides = Any  # classes of fixtures, which no test module can import
     Stand = Any
 
-SCHEMA = pa.schema([pa.field("id", pa.int64()), pa.field("name", pa.string())])
+FIELDS: list[pa.Field[Any]] = [pa.field("id", pa.int64()), pa.field("name", pa.string())]
+SCHEMA = pa.schema(FIELDS)
 STREAMING = [WriteMode.STREAMING, WriteMode.STREAMING_REALTIME]
 
 
