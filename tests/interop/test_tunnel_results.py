@@ -53,23 +53,19 @@ ROWS = pa.table(
 )
 STAMPS = [pd.Timestamp(NANOS, tz="UTC"), None, pd.Timestamp(0, tz="UTC")]
 MOMENTS = [MOMENT, None, MOMENT]
+PLAIN: list[list[Any]] = [
+    [1, 1.5, "杭州", Decimal("1.25"), date(1969, 12, 31)],
+    [2, None, "", None, None],
+    [3, -0.0, None, Decimal("-9.99"), date(2024, 2, 29)],
+]
+NESTED: list[list[Any]] = [
+    [True, b"\x00\xff", [1, None], {"k": 1}],
+    [None, b"", [], {}],
+    [False, None, None, None],
+]
 VALUES = [
-    [*plain, moment, stamp, *rest]
-    for plain, moment, stamp, rest in zip(
-        [
-            [1, 1.5, "杭州", Decimal("1.25"), date(1969, 12, 31)],
-            [2, None, "", None, None],
-            [3, -0.0, None, Decimal("-9.99"), date(2024, 2, 29)],
-        ],
-        MOMENTS,
-        STAMPS,
-        [
-            [True, b"\x00\xff", [1, None], {"k": 1}],
-            [None, b"", [], {}],
-            [False, None, None, None],
-        ],
-        strict=True,
-    )
+    [*plain, moment, stamp, *nested]
+    for plain, moment, stamp, nested in zip(PLAIN, MOMENTS, STAMPS, NESTED, strict=True)
 ]
 
 
