@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from odps_frames.convert.misfit import attempt, blame
+from odps_frames.convert.misfit import attempt, blame, require
 from odps_frames.convert.nested import is_list, rebuild_list, rebuild_map, rebuild_struct
 from odps_frames.convert.timestamps import PAIR, is_pair, pair_to_duration, pair_to_timestamp
+from odps_frames.convert.untyped import pc
 from odps_frames.errors import CorruptStream
 from odps_frames.model.read import ArrowOptions
 from odps_frames.model.types import (
@@ -128,7 +129,11 @@ def check_stream_schema(
 
 
 def normalise(
-    batch: pa.RecordBatch, columns: tuple[Column, ...], options: ArrowOptions = _DEFAULT
+    batch: pa.RecordBatch,
+    columns: tuple[Column, ...],
+    options: ArrowOptions = _DEFAULT,
+    *,
+    first_row: int = 0,
 ) -> pa.RecordBatch:
     """Give a received batch the schema `normal_schema` tells; no copy where nothing changes.
 
@@ -137,12 +142,13 @@ def normalise(
     Raises
     ------
     CastError
-        For a value that its unit cannot hold; rows are counted from the start of the batch.
+        For a value that its unit cannot hold, and a vector of another length than its type
+        says; the rows of the batch are counted from ``first_row``.
     """
     schema = normal_schema(columns, options)
     arrays = []
     for array, column, field in zip(batch.columns, columns, schema, strict=True):
-        with blame(column.name, array.type, f"{field.type} ({column.type})"):
+        with blame(column.name, array.type, f"{field.type} ({column.type})", first_row):
             arrays.append(_normal(array, column.type, field.type))
     if not arrays:
         return batch
@@ -226,11 +232,14 @@ def _canonical(type_: AnyType) -> AnyType:
 
 def _normal(array: AnyArray, type_: DataType, target: AnyType) -> AnyArray:
     found = array.type
-    if found.equals(target):
+    if found.equals(target) and not _holds_vectors(type_):
         return array
     match type_:
         case ArrayType(element) | VectorType(element=element) if is_list(found):
             inner = target.value_type
+            if isinstance(type_, VectorType):
+                fits = pc.equal(pc.list_value_length(array), type_.size)
+                require(array, fits, f"a vector has {type_.size} elements")
             return rebuild_list(array, lambda some: _normal(some, element, inner), target)
         case MapType(key, value) if pa.types.is_map(found):
             return rebuild_map(
@@ -247,6 +256,21 @@ def _normal(array: AnyArray, type_: DataType, target: AnyType) -> AnyArray:
             return rebuild_struct(array, members, target)
         case _:
             return _normal_scalar(array, target)
+
+
+@functools.cache
+def _holds_vectors(type_: DataType) -> bool:
+    match type_:
+        case VectorType():
+            return True
+        case ArrayType(element):
+            return _holds_vectors(element)
+        case MapType(key, value):
+            return _holds_vectors(key) or _holds_vectors(value)
+        case StructType(fields):
+            return any(_holds_vectors(field.type) for field in fields)
+        case _:
+            return False
 
 
 def _normal_scalar(array: AnyArray, target: AnyType) -> AnyArray:

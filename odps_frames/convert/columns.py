@@ -17,6 +17,7 @@ from odps_frames.errors import SchemaMismatch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from odps_frames.convert.blob_cells import BlobCells
     from odps_frames.convert.untyped import AnyArray, AnyType
     from odps_frames.model.types import DataType
 
@@ -44,7 +45,13 @@ class FrameColumn:
     """The rows from a start to a stop, as one array."""
 
     @classmethod
-    def of(cls, name: str, series: AnyArray, hint: DataType | None = None) -> FrameColumn:
+    def of(
+        cls,
+        name: str,
+        series: AnyArray,
+        hint: DataType | None = None,
+        cells: BlobCells | None = None,
+    ) -> FrameColumn:
         """Look at a series; only one of objects is converted at once, to know its type.
 
         Raises
@@ -67,16 +74,18 @@ class FrameColumn:
         if isinstance(dtype, pd.SparseDtype):
             series = pd.Series(np.asarray(series.array))
         if isinstance(series.dtype, np.dtype):
-            return _plain(name, series.to_numpy(), hint)
+            return _plain(name, series.to_numpy(), hint, cells)
         if isinstance(dtype, pd.ArrowDtype | pd.StringDtype):
             return _chunked(name, series.array.__arrow_array__())
         return _extension(name, series.array)
 
 
-def _plain(name: str, values: AnyArray, hint: DataType | None) -> FrameColumn:
+def _plain(
+    name: str, values: AnyArray, hint: DataType | None, cells: BlobCells | None
+) -> FrameColumn:
     if values.dtype.kind == "O":
         with blame(name, "dtype object", "one type of Arrow"):
-            return _whole(name, from_objects(values, hint))
+            return _whole(name, from_objects(values, hint, cells))
     if values.dtype.kind not in "biufmM" or values.dtype == np.longdouble:
         raise SchemaMismatch(
             f"column {name!r} has the dtype {values.dtype}, which Arrow does not know; cast it"

@@ -15,6 +15,7 @@ from odps_frames.errors import SchemaMismatch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from odps_frames.convert.blob_cells import BlobCells
     from odps_frames.convert.untyped import AnyArray
     from odps_frames.model.schema import Column
 
@@ -34,6 +35,7 @@ def arrow_reader(
     *,
     index: bool = False,
     columns: tuple[Column, ...] = (),
+    cells: BlobCells | None = None,
     max_batch_bytes: int = _MAX_BATCH_BYTES,
 ) -> pa.RecordBatchReader:
     """Read data as Arrow batches of at most 65,536 rows.
@@ -48,7 +50,9 @@ def arrow_reader(
         Whether the levels of a pandas index are columns too.
     columns : tuple of Column
         The columns that the data is for, where known: of Python objects in a frame they tell
-        maps from structs and lists.
+        maps from structs and lists, and blobs from bytes.
+    cells : BlobCells, optional
+        Keeps Python objects of a frame that are blobs.
     max_batch_bytes : int
         Size from which a batch is halved.
 
@@ -62,12 +66,12 @@ def arrow_reader(
         For a column of Python objects of several kinds.
     """
     if isinstance(data, pd.DataFrame):
-        schema, batches = _from_pandas(data, index=index, columns=columns)
+        schema, batches = _from_pandas(data, index=index, columns=columns, cells=cells)
         return pa.RecordBatchReader.from_batches(schema, _capped(batches, max_batch_bytes))
     if index:
         raise TypeError(f"index=True is for pandas; {_name(data)} has no index")
     if callable(data) and not hasattr(data, "__arrow_c_stream__"):
-        return arrow_reader(data(), columns=columns, max_batch_bytes=max_batch_bytes)
+        return arrow_reader(data(), columns=columns, cells=cells, max_batch_bytes=max_batch_bytes)
     reader = _reader(data)
     return pa.RecordBatchReader.from_batches(reader.schema, _capped(reader, max_batch_bytes))
 
@@ -136,14 +140,16 @@ def _halved(batch: pa.RecordBatch, max_bytes: int) -> Iterator[pa.RecordBatch]:
 
 
 def _from_pandas(
-    frame: pd.DataFrame, *, index: bool, columns: tuple[Column, ...]
+    frame: pd.DataFrame, *, index: bool, columns: tuple[Column, ...], cells: BlobCells | None
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     found = [*(_index_levels(frame) if index else ()), *_named_columns(frame)]
     names = [name for name, _ in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SchemaMismatch(f"columns stand twice in the frame: {twice}; rename or drop some")
     hints = {column.name.lower(): column.type for column in columns}
-    sources = [FrameColumn.of(name, series, hints.get(name.lower())) for name, series in found]
+    sources = [
+        FrameColumn.of(name, series, hints.get(name.lower()), cells) for name, series in found
+    ]
     schema = pa.schema([(source.name, source.type) for source in sources])
 
     def batches() -> Iterator[pa.RecordBatch]:

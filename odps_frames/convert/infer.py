@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from odps_frames.convert.blob_cells import BLOB_CELL
 from odps_frames.convert.extensions import PLAIN_EXTENSIONS, extension_name
 from odps_frames.convert.nested import is_list
 from odps_frames.errors import SchemaMismatch
@@ -123,7 +124,7 @@ def infer_schema(
 
 def _column(field: AnyType, chosen: DataType | None) -> Column:
     extension = extension_name(field)
-    plain = extension is None or extension in PLAIN_EXTENSIONS
+    plain = extension is None or extension in (*PLAIN_EXTENSIONS, BLOB_CELL.extension_name)
     found = chosen or (_odps_type(field.type) if plain else None)
     if not plain and found is None:
         raise ValueError(
@@ -185,6 +186,8 @@ def _odps_type(type_: AnyType) -> DataType | None:
 
 
 def _extension(type_: AnyType) -> DataType | None:
+    if type_ == BLOB_CELL:
+        return PrimitiveType(Kind.BLOB)
     if type_.extension_name == "arrow.json":
         return PrimitiveType(Kind.JSON)
     if type_.extension_name in PLAIN_EXTENSIONS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from odps_frames.convert.misfit import Misfit, require
@@ -24,6 +25,7 @@ __all__ = [
     "rebuild_list",
     "rebuild_map",
     "rebuild_struct",
+    "taken_apart",
 ]
 
 
@@ -94,6 +96,19 @@ def rebuild_struct(
     children = [convert(flat[place]) for place, convert in members]
     fields = [type_.field(i) for i in range(type_.num_fields)]
     return pa.StructArray.from_arrays(children, fields=fields, mask=_nulls(array))
+
+
+def taken_apart(array: AnyArray) -> tuple[list[AnyArray], AnyArray]:
+    """Return the members of a list, map or struct, those that `rebuild_…` converts, in order.
+
+    For a list or a map also how many of them each value has, as a numpy array.
+    """
+    if pa.types.is_struct(array.type):
+        return array.flatten(), None
+    lists = _entries(array) if pa.types.is_map(array.type) else array
+    elements = lists.flatten()
+    members = elements.flatten() if pa.types.is_map(array.type) else [elements]
+    return members, np.diff(_offsets(lists).to_numpy())
 
 
 def _entries(array: AnyArray) -> AnyArray:

@@ -7,6 +7,7 @@ bytes bytes, and nanoseconds of a ``pandas.Timestamp`` get lost (pyarrow 26).
 from __future__ import annotations
 
 import datetime as dt
+import os
 from decimal import Decimal
 from itertools import chain, repeat
 from operator import attrgetter, itemgetter, methodcaller
@@ -16,17 +17,26 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from odps_frames.convert.blob_cells import is_blob_kind
 from odps_frames.convert.misfit import Misfit, attempt, show
 from odps_frames.convert.nested import moved
-from odps_frames.model.types import ArrayType, MapType, StructType, VectorType
+from odps_frames.model.types import (
+    ArrayType,
+    Kind,
+    MapType,
+    PrimitiveType,
+    StructType,
+    VectorType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from odps_frames.convert.blob_cells import BlobCells
     from odps_frames.convert.untyped import AnyArray
     from odps_frames.model.types import DataType
 
-    Make = Callable[[AnyArray, "DataType | None"], AnyArray]
+    Make = Callable[[AnyArray, "DataType | None", "BlobCells | None"], AnyArray]
 
 __all__ = ["from_numpy", "from_objects"]
 
@@ -40,7 +50,9 @@ def from_numpy(values: AnyArray) -> AnyArray:
     return pa.array(values, from_pandas=True)
 
 
-def from_objects(values: AnyArray, hint: DataType | None = None) -> AnyArray:
+def from_objects(
+    values: AnyArray, hint: DataType | None = None, cells: BlobCells | None = None
+) -> AnyArray:
     """Turn a numpy array of objects into Arrow; everything that pandas takes for missing is NULL.
 
     Parameters
@@ -48,7 +60,9 @@ def from_objects(values: AnyArray, hint: DataType | None = None) -> AnyArray:
     values : numpy.ndarray
         Of dtype object.
     hint : DataType, optional
-        What the values are for: it tells maps from structs and lists.
+        What the values are for: it tells maps from structs and lists, and blobs from bytes.
+    cells : BlobCells, optional
+        Keeps the objects that are blobs; without it none is taken for one.
 
     Raises
     ------
@@ -60,7 +74,10 @@ def from_objects(values: AnyArray, hint: DataType | None = None) -> AnyArray:
     if not len(present):
         return pa.nulls(len(values))
     try:
-        array = _maker(present)(present, hint)
+        if cells is not None and hint == PrimitiveType(Kind.BLOB):
+            array = cells.numbered(present)
+        else:
+            array = _maker(present, cells)(present, hint, cells)
     except Misfit as misfit:
         misfit.position = int(np.flatnonzero(~missing)[misfit.position])
         raise
@@ -69,13 +86,18 @@ def from_objects(values: AnyArray, hint: DataType | None = None) -> AnyArray:
     return array.take(pa.array(np.cumsum(~missing) - 1, mask=missing))
 
 
-def _maker(values: AnyArray) -> Make:
+def _maker(values: AnyArray, cells: BlobCells | None) -> Make:
     """Find the one kind of all values."""
-    makers = {type_: _maker_of(type_) for type_ in set(map(type, values))}
+    kinds = set(map(type, values))
+    if cells is not None and any(map(is_blob_kind, kinds)):
+        return _blobs
+    makers = {type_: _maker_of(type_) for type_ in kinds}
     first = type(values[0])
     make = makers[first]
     if make is None:
         why = f"no type of MaxCompute holds a value of {first.__name__}; cast the column"
+        if issubclass(first, os.PathLike):
+            why += ", or make it a column of blobs with odps_types={…: 'blob'}"
         raise Misfit(0, show(values[0]), why)
     if len(set(makers.values())) > 1:
         position = next(i for i, value in enumerate(values) if makers[type(value)] != make)
@@ -89,11 +111,16 @@ def _maker_of(type_: type) -> Make | None:
     return next((make for classes, make in _KINDS if issubclass(type_, classes)), None)
 
 
-def _booleans(values: AnyArray, _: DataType | None) -> AnyArray:
+def _blobs(values: AnyArray, _: object, cells: BlobCells | None) -> AnyArray:
+    assert cells is not None  # noqa: S101  else nothing is taken for a blob
+    return cells.numbered(values)
+
+
+def _booleans(values: AnyArray, *_: object) -> AnyArray:
     return from_numpy(values.astype(bool))
 
 
-def _integers(values: AnyArray, _: DataType | None) -> AnyArray:
+def _integers(values: AnyArray, *_: object) -> AnyArray:
     whole = list(map(int, values))
     least, most = min(whole), max(whole)
     for type_, low, high in ((pa.int64(), -(2**63), 2**63), (pa.uint64(), 0, 2**64)):
@@ -102,32 +129,32 @@ def _integers(values: AnyArray, _: DataType | None) -> AnyArray:
     return _decimals(_array(map(Decimal, whole), len(whole)), None)
 
 
-def _floats(values: AnyArray, _: DataType | None) -> AnyArray:
+def _floats(values: AnyArray, *_: object) -> AnyArray:
     single = set(map(type, values)) == {np.float32}
     return from_numpy(values.astype(np.float32 if single else np.float64))
 
 
-def _decimals(values: AnyArray, _: DataType | None) -> AnyArray:
+def _decimals(values: AnyArray, *_: object) -> AnyArray:
     return attempt(values, pa.array, "a number of at most 76 digits is expected")
 
 
-def _texts(values: AnyArray, _: DataType | None) -> AnyArray:
+def _texts(values: AnyArray, *_: object) -> AnyArray:
     return attempt(values, lambda some: pa.array(some, pa.large_string()), "")
 
 
-def _bytes(values: AnyArray, _: DataType | None) -> AnyArray:
+def _bytes(values: AnyArray, *_: object) -> AnyArray:
     return attempt(values, lambda some: pa.array(some, pa.large_binary()), "")
 
 
-def _dates(values: AnyArray, _: DataType | None) -> AnyArray:
+def _dates(values: AnyArray, *_: object) -> AnyArray:
     return attempt(values, lambda some: pa.array(some, pa.date32()), "")
 
 
-def _times_of_day(values: AnyArray, _: DataType | None) -> AnyArray:
+def _times_of_day(values: AnyArray, *_: object) -> AnyArray:
     return attempt(values, lambda some: pa.array(some, pa.time64("us")), "")
 
 
-def _datetimes(values: AnyArray, _: DataType | None) -> AnyArray:
+def _datetimes(values: AnyArray, *_: object) -> AnyArray:
     naive = np.fromiter((zone is None for zone in map(attrgetter("tzinfo"), values)), dtype=bool)
     if naive.any() and not naive.all():
         position = int(np.flatnonzero(naive != naive[0])[0])
@@ -138,7 +165,7 @@ def _datetimes(values: AnyArray, _: DataType | None) -> AnyArray:
     return attempt(values, lambda some: pa.array(some, type_), f"{unit!r} cannot count that far")
 
 
-def _timedeltas(values: AnyArray, _: DataType | None) -> AnyArray:
+def _timedeltas(values: AnyArray, *_: object) -> AnyArray:
     unit: Any = "ns" if _any(values, "nanoseconds") else "us"
     type_ = pa.duration(unit)
     return attempt(values, lambda some: pa.array(some, type_), f"{unit!r} cannot count that far")
@@ -149,34 +176,36 @@ def _any(values: AnyArray, attribute: str) -> bool:
     return any(map(getattr, values, repeat(attribute), repeat(0)))
 
 
-def _numpy_times(values: AnyArray, _: DataType | None) -> AnyArray:
+def _numpy_times(values: AnyArray, *_: object) -> AnyArray:
     if len(units := set(map(attrgetter("dtype"), values))) > 1:
         raise Misfit(0, show(values[0]), f"units {sorted(map(str, units))} mix; make all of one")
     return attempt(values, lambda some: from_numpy(np.array(list(some))), "")
 
 
-def _lists(values: AnyArray, hint: DataType | None) -> AnyArray:
+def _lists(values: AnyArray, hint: DataType | None, cells: BlobCells | None) -> AnyArray:
     if isinstance(hint, MapType):
-        return _maps(values, hint)
+        return _maps(values, hint, cells)
     offsets = _offsets(values)
     with moved(offsets):
-        elements = _elements(values, offsets[-1].as_py(), hint)
+        elements = _elements(values, offsets[-1].as_py(), hint, cells)
     type_ = pa.list_(pa.field("element", elements.type))
     return pa.ListArray.from_arrays(offsets, elements, type=type_)
 
 
-def _elements(values: AnyArray, n_elements: int, hint: DataType | None) -> AnyArray:
+def _elements(
+    values: AnyArray, n_elements: int, hint: DataType | None, cells: BlobCells | None
+) -> AnyArray:
     if set(map(type, values)) == {np.ndarray}:
         shapes = set(zip(map(attrgetter("dtype.kind"), values), map(np.ndim, values), strict=True))
         if shapes in ({("f", 1)}, {("i", 1)}, {("u", 1)}, {("b", 1)}):
             return from_numpy(np.concatenate(list(values)))
     inner = hint.element if isinstance(hint, ArrayType | VectorType) else None
-    return from_objects(_array(chain.from_iterable(values), n_elements), inner)
+    return from_objects(_array(chain.from_iterable(values), n_elements), inner, cells)
 
 
-def _dicts(values: AnyArray, hint: DataType | None) -> AnyArray:
+def _dicts(values: AnyArray, hint: DataType | None, cells: BlobCells | None) -> AnyArray:
     if isinstance(hint, MapType):
-        return _maps(values, hint)
+        return _maps(values, hint, cells)
     names = list(dict.fromkeys(chain.from_iterable(values)))
     if not names:
         raise Misfit(0, show(values[0]), "a struct has members; for a map make the table first")
@@ -189,13 +218,13 @@ def _dicts(values: AnyArray, hint: DataType | None) -> AnyArray:
         hints = {field.name.lower(): field.type for field in hint.fields}
     columns = [_array(map(methodcaller("get", name), values), len(values)) for name in names]
     members = [
-        from_objects(column, hints.get(name.lower()))
+        from_objects(column, hints.get(name.lower()), cells)
         for name, column in zip(names, columns, strict=True)
     ]
     return pa.StructArray.from_arrays(members, names=names)
 
 
-def _maps(values: AnyArray, hint: MapType) -> AnyArray:
+def _maps(values: AnyArray, hint: MapType, cells: BlobCells | None) -> AnyArray:
     """Dicts, or lists of pairs."""
     offsets = _offsets(values)
     n_entries = offsets[-1].as_py()
@@ -204,11 +233,11 @@ def _maps(values: AnyArray, hint: MapType) -> AnyArray:
         position = next((i for i, size in enumerate(map(_length, entries)) if size != _PAIR), None)
         if position is not None:
             raise Misfit(position, show(entries[position]), "a pair of key and value is expected")
-        keys = from_objects(_array(map(itemgetter(0), entries), n_entries), hint.key)
+        keys = from_objects(_array(map(itemgetter(0), entries), n_entries), hint.key, cells)
         if keys.null_count:
             position = keys.is_null().index(pa.scalar(value=True)).as_py()
             raise Misfit(position, show(entries[position]), "a key of a map cannot be NULL")
-        items = from_objects(_array(map(itemgetter(1), entries), n_entries), hint.value)
+        items = from_objects(_array(map(itemgetter(1), entries), n_entries), hint.value, cells)
     return pa.MapArray.from_arrays(offsets, keys, items)
 
 

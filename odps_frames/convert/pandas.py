@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from odps_frames.convert.blob_objects import with_blob_objects
+from odps_frames.convert.blobs import has_blobs
 from odps_frames.convert.misfit import attempt, blame, require
 from odps_frames.convert.nested import is_nested
 from odps_frames.convert.untyped import pc
@@ -48,6 +50,7 @@ def to_pandas(
     dtype_backend: DtypeBackend | None = None,
     types_mapper: TypesMapper | None = None,
     tz: str = "UTC",
+    blob_of: Callable[[bytes], object] | None = None,
 ) -> pd.DataFrame:
     """Turn a table into a frame whose dtypes follow from ``columns`` alone, never from the data.
 
@@ -64,6 +67,8 @@ def to_pandas(
         From an Arrow type to a pandas dtype, or to None to leave it to ``dtype_backend``.
     tz : str
         Zone in which DATETIME and TIMESTAMP are shown.
+    blob_of : callable, optional
+        What stands for a blob, made of its reference; columns with blobs are then objects.
 
     Raises
     ------
@@ -84,7 +89,10 @@ def to_pandas(
             if type_ != array.type:
                 array = array.cast(type_)
             dtype = types_mapper(type_) if types_mapper else None
-            made[column.name] = make(array) if dtype is None else dtype.__from_arrow__(array)
+            if blob_of is not None and has_blobs(column.type):
+                made[column.name] = with_blob_objects(array, column.type, blob_of)
+            else:
+                made[column.name] = make(array) if dtype is None else dtype.__from_arrow__(array)
             del array
     return pd.DataFrame(made, index=rows, columns=names, copy=False)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from odps_frames.convert.arrow import arrow_type
+from odps_frames.convert.blob_cells import AMBIGUOUS_TEXT, BLOB_CELL
 from odps_frames.convert.cast import Cast, NeverFitsError, checked, keep
 from odps_frames.convert.extensions import PLAIN_EXTENSIONS
 from odps_frames.convert.misfit import require
@@ -61,6 +62,8 @@ def plan(source: AnyType, target: DataType, tz: str = "UTC") -> Cast:
     NeverFitsError
         When no value of ``source`` is a value of ``target``.
     """
+    if source == BLOB_CELL or (source in _BYTES and target == PrimitiveType(Kind.BLOB)):
+        return _to_blob(source, target)
     if decoding := _decoding(source):
         decode, inner = decoding
         cast = plan(inner, target, tz)
@@ -179,6 +182,15 @@ def _to_bytes(source: AnyType) -> Cast:
     raise NeverFitsError("cast it to bytes first")
 
 
+def _to_blob(source: AnyType, target: DataType) -> Cast:
+    """Leave a blob as it is: what travels in its place is its reference."""
+    if target != PrimitiveType(Kind.BLOB):
+        raise NeverFitsError("files, and values of Blob, are for columns of type BLOB")
+    if source == pa.binary_view():
+        return checked(pa.large_binary(), _TOO_MUCH)
+    return Cast(source, keep)
+
+
 def _only_null(target: DataType) -> Cast:
     """Let a column of text be NULL throughout: it had no values to take another type from."""
     null = _to_null(target)
@@ -186,6 +198,8 @@ def _only_null(target: DataType) -> Cast:
     why = "text is not parsed; convert it first, with " + (
         ".str.encode('utf-8')" if bytes_wanted else "pandas.to_numeric or pandas.to_datetime"
     )
+    if target == PrimitiveType(Kind.BLOB):
+        why = AMBIGUOUS_TEXT
 
     def convert(array: AnyArray) -> AnyArray:
         require(array, array.is_null(), why)

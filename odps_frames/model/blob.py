@@ -57,8 +57,9 @@ class Blob:
 
     data: BlobData
     _: KW_ONLY
-    column: str
-    """Where it belongs: ``photo``, ``album.element``, ``meta.value``, ``info.photo``."""
+    column: str | None = None
+    """Where it belongs: ``photo``, ``album.element``, ``meta.value``, ``info.photo``. Not said of
+    a blob that stands in a cell of a frame."""
     partition: str | Mapping[str, object] | Partition | None = None
     """The partition of its row, where the table has partitions."""
     distribution_key: Mapping[str, object] | bytes | None = None

@@ -186,7 +186,8 @@ class BlobUploads:
     def _staged(self, blob: Blob, ref: bytes, size: int) -> StagedBlob:
         if not ref:
             raise ProtocolError("the service answered with an empty reference to a blob")
-        return StagedBlob(cell=ref, session_id=self._session_id, column=blob.column, size=size)
+        column = blob.column or ""
+        return StagedBlob(cell=ref, session_id=self._session_id, column=column, size=size)
 
     def _header(self, blob: Blob) -> UploadHeader:
         schema = self._write_schema()
@@ -263,10 +264,10 @@ def _body(
     return plain if codec is None else lambda: compressed(plain(), codec)
 
 
-def _column_id(schema: WriteSchema, path: str) -> int:
+def _column_id(schema: WriteSchema, path: str | None) -> int:
     ids = blob_column_ids(schema)
     for known, number in ids.items():
-        if known.lower() == path.lower():
+        if path is not None and known.lower() == path.lower():
             return number
     places = ", ".join(ids) or "no blobs"
     raise ValueError(f"column={path!r} is no blob of the table; it has {places}")

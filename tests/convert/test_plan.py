@@ -55,7 +55,9 @@ def test_length_is_counted_in_characters(fit_one: Fit, target: str) -> None:
 def test_bytes_of_every_layout(fit_one: Fit, target: str, source: Any) -> None:
     values = [b"\x00\xff", None, b"ab"]
     found = fit_one(target, pa.array(values, pa.binary(2)).cast(source))
-    assert found.type == pa.binary()
+    # A blob is uploaded from where it lies; what travels in its place is its reference.
+    stays = target == "blob" and source in (pa.large_binary(), pa.binary_view())
+    assert found.type == (pa.large_binary() if stays else pa.binary())
     assert found.to_pylist() == values
 
 
