@@ -18,7 +18,8 @@ import odps_frames as of
 if TYPE_CHECKING:
     from odps_frames.client import Client
 
-    Sides = Any  # the class of a fixture, which no test module can import
+    Sides = Any  # classes of fixtures, which no test module can import
+    Stand = Any
 
 N_MANY, LIMITED = 12_345, 10_000
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 999000, tzinfo=UTC)
@@ -103,6 +104,13 @@ def test_records(theirs: Any, filled: str) -> None:
             assert rows.count == len(VALUES)
             assert [list(record.values) for record in rows] == VALUES
             assert [list(record.values) for record in rows[1:2]] == VALUES[1:2]
+
+
+def test_the_tunnel_is_what_pyodps_chooses(stand: Stand, theirs: Any, filled: str) -> None:
+    done = query(theirs, "id", filled, "ORDER BY id LIMIT 2")
+    with done.open_reader() as rows:
+        assert [record["id"] for record in rows] == [1, 2]
+    assert stand.service.requests[-1].operation == "ReadRows"
 
 
 def test_arrow(theirs: Any, filled: str) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from odps.config import option_context  # type: ignore[import-untyped]
-from odps.tunnel import TableTunnel  # type: ignore[import-untyped]
+from odps.tunnel import InstanceTunnel, TableTunnel  # type: ignore[import-untyped]
 
 import odps_frames as of
 from odps_frames.client import Client
@@ -101,6 +101,10 @@ def test_partitions(sides: Sides, theirs: Any, parted: str) -> None:
         assert seen == [[*record, pt, hh] for record in records]  # pyodps adds texts by itself
         with theirs.get_table(parted).open_reader(partition=spec, arrow=True) as rows:
             assert ordered(rows.read_all()) == records
+        part = theirs.get_table(parted).get_partition(spec)
+        with part.open_reader() as rows:
+            assert values(rows.read(columns=NAMES)) == records
+        assert part.to_pandas(columns=NAMES)["id"].tolist() == [record[0] for record in records]
     assert ordered(sides.stored(parted)) == RECORDS
     assert sorted(set(sides.stored(parted)["pt"].to_pylist())) == ["a", "杭 州+1"]
 
@@ -425,6 +429,8 @@ def test_a_restart_forgets_nothing(restarted: Callable[..., Any], table: str) ->
         ours.create_table(table, {"id": "bigint", "name": "string"})
         theirs.write_table(table, RECORDS[:2])
         download_id = TableTunnel(theirs).create_download_session(table).id
+        done = theirs.execute_sql(f"SELECT id, name FROM {table}")  # noqa: S608  of our own words
+        result_id = InstanceTunnel(theirs).create_download_session(done).id
         session = upload(theirs, table, overwrite=True)
         fill(session, 0, RECORDS[2:5])
     with restarted() as (ours, theirs):
@@ -437,6 +443,10 @@ def test_a_restart_forgets_nothing(restarted: Callable[..., Any], table: str) ->
         download = TableTunnel(theirs).create_download_session(table, download_id=download_id)
         with download.open_record_reader(0, download.count) as rows:
             assert values(rows) == RECORDS[:2]
+        instance = theirs.get_instance(done.id)
+        result = InstanceTunnel(theirs).create_download_session(instance, download_id=result_id)
+        with result.open_record_reader(0, result.count) as rows:
+            assert sorted(values(rows)) == RECORDS[:2]
 
 
 @pytest.mark.usefixtures("no_client_left")

@@ -16,13 +16,15 @@ from odps_frames.emulator.tunnel.record_reader import read_records
 from odps_frames.emulator.tunnel.record_writer import encode_records
 from odps_frames.errors import ServiceError, ServiceUnavailable
 from odps_frames.model.schema import Column
+from odps_frames.model.splits import ByBucket, Split
 from odps_frames.model.types import parse_type
 from odps_frames.wire.arrow_stream import ArrowStreamReader
 from odps_frames.wire.http import ChunkReader, Headers, Request
 from odps_frames.wire.reply import decode_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from odps_frames.wire.http import Body, Response
 
@@ -199,6 +201,44 @@ def test_columns_that_came_meanwhile(inside: Tunnel) -> None:
         inside.ask("POST", uploadid=upload)
     assert refused.value.code == "SchemaModified"
     assert inside.service.rows() == []
+
+
+@pytest.mark.parametrize("kind", ["CLUSTERED BY (id)", "RANGE CLUSTERED BY (id)"])
+def test_rows_go_into_their_buckets(inside: Tunnel, kind: str) -> None:
+    inside.service.sql(
+        f"CREATE TABLE c (id BIGINT, name STRING) {kind} SORTED BY (id) INTO 4 BUCKETS"
+    )
+    there = Tunnel(inside.service, "/projects/demo/tables/c")
+    upload = there.upload()
+    for block in range(3):
+        rows = [{"id": 10 * block + number, "name": "x"} for number in range(10)]
+        there.put(upload, block, records(pa.RecordBatch.from_pylist(rows)))
+    there.ask("POST", uploadid=upload)
+    info = inside.service.open_read("c", split_by=ByBucket())
+    buckets = [
+        {
+            row["id"]
+            for row in inside.service.read_split(Split(info.session_id, bucket), "c").to_pylist()
+        }
+        for bucket in range(4)
+    ]
+    assert sorted(id_ for bucket in buckets for id_ in bucket) == list(range(30))
+    assert sorted(row[0] for row in there.rows(there.download(), 0, 30)) == list(range(30))
+
+
+def test_what_nobody_commits_leaves_no_file(
+    open_service: Callable[..., Service], clock: Any, tmp_path: Path
+) -> None:
+    service = open_service()
+    service.sql("CREATE TABLE t (id BIGINT, name STRING)")
+    tunnel = Tunnel(service)
+    tunnel.put(tunnel.upload(), 0, records(ROWS))
+    files = tmp_path / "tables" / "files"
+    assert len(list(files.iterdir())) == 1
+    service.emulator.close()
+    clock.advance(hours=25)
+    open_service()
+    assert not list(files.iterdir())
 
 
 def test_uploads_replace_no_keys(inside: Tunnel) -> None:
