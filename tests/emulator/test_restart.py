@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from odps_frames.client import Client
+from odps_frames.config import Config
 from odps_frames.errors import ServiceUnavailable
 from odps_frames.model.splits import Split
+from odps_frames.write.block_session import BlockSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,3 +158,75 @@ def test_a_kill_in_the_middle_of_a_commit_leaves_all_or_nothing(mortal: Mortal) 
 def _try_to_commit(service: Any, session: Any) -> None:
     with contextlib.suppress(ServiceUnavailable):
         service.commit(session)
+
+
+PART = pa.schema([pa.field("a", pa.int64()), pa.field("pt", pa.string())])
+
+
+def a_client(mortal: Mortal) -> Client:
+    """A new process knows where the service is now, and the id of the session."""
+    key: dict[str, Any] = {
+        "access_id": "golden-access-id",
+        "secret_access_key": "golden-access-secret",
+    }
+    return Client(Config(endpoint=mortal.service.endpoint, project="demo", api_version="3", **key))
+
+
+@pytest.mark.parametrize("mode", ["batch", "streaming"])
+def test_a_new_process_goes_on_with_numbered_rows(mortal: Mortal, mode: str) -> None:
+    mortal.service.sql("CREATE TABLE t (a BIGINT) PARTITIONED BY (pt STRING)")
+    spec: dict[str, Any] = {"mode": mode, "exactly_once": True}
+    own: dict[str, Any] = {"autocommit": False} if mode == "streaming" else {}
+    session_id = a_client(mortal).write_session("t", **spec, **own).session_id
+    batches = [*FIRST.cast(PART).to_batches(), *SECOND.cast(PART).to_batches()]
+    for number, batch in enumerate(batches):
+        session = a_client(mortal).write_session("t", **spec, session_id=session_id)
+        writer = (
+            session.resume_stream("s", schema=PART)
+            if number
+            else session.open_stream("s", schema=PART)
+        )
+        assert writer.row_offset == number * batch.num_rows
+        writer.write(batch)
+        writer.flush()
+        mortal.restart()
+    last = a_client(mortal).write_session("t", **spec, session_id=session_id)
+    last.close_stream("s")
+    mortal.restart()
+    assert rows(mortal) == []
+    a_client(mortal).write_session("t", **spec, session_id=session_id).commit()
+    mortal.restart()
+    assert rows(mortal) == pairs(FIRST, SECOND)
+
+
+def test_new_processes_go_on_with_blocks(mortal: Mortal) -> None:
+    mortal.service.sql("CREATE TABLE t (a BIGINT) PARTITIONED BY (pt STRING)")
+    spec: dict[str, Any] = {"mode": "batch_compatible"}
+    session_id = a_client(mortal).write_session("t", **spec).session_id
+    receipts = []
+    for number, data in enumerate((FIRST, SECOND)):
+        session = a_client(mortal).write_session("t", **spec, session_id=session_id)
+        assert isinstance(session, BlockSession)
+        receipts.append(session.write_block(number, data))
+        mortal.restart()
+    assert rows(mortal) == []
+    last = a_client(mortal).write_session("t", **spec, session_id=session_id)
+    last.accept(receipts)
+    last.commit()
+    mortal.restart()
+    assert rows(mortal) == pairs(FIRST, SECOND)
+
+
+def test_rows_that_streamed_outlive_a_kill(mortal: Mortal) -> None:
+    mortal.service.sql("CREATE TABLE t (a BIGINT) PARTITIONED BY (pt STRING)")
+    for number, data in enumerate((FIRST, SECOND)):
+        session = a_client(mortal).write_session("t", mode="streaming", exactly_once=True)
+        writer = (
+            session.resume_stream("s", schema=PART)
+            if number
+            else session.open_stream("s", schema=PART)
+        )
+        writer.write(data.cast(PART).to_batches()[0])
+        writer.flush()
+        mortal.restart()
+        assert rows(mortal) == pairs(*(FIRST, SECOND)[: number + 1])
