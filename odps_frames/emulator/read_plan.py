@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from odps_frames.emulator.catalog.contents import has_partition, visible_files
 from odps_frames.emulator.catalog.erasures import erased_positions
+from odps_frames.emulator.changes import changed_files
 from odps_frames.emulator.facts import joined_times
 from odps_frames.emulator.planner import Extent, rows_in, whole, window
-from odps_frames.emulator.refusals import invalid, no_partition, unsupported
+from odps_frames.emulator.refusals import invalid, no_partition
 from odps_frames.emulator.row_filter import read_predicate
 from odps_frames.emulator.row_view import RowView, Selection, check_units, select
 from odps_frames.emulator.specs import parse_selector, partition_of
@@ -84,9 +85,15 @@ class ReadPlan:
 
 
 def make_plan(
-    connection: Connection, table: Table, version: int, spec: ReadSpec, store: Files
+    connection: Connection,
+    table: Table,
+    version: int,
+    spec: ReadSpec,
+    store: Files,
+    *,
+    since: int | None = None,
 ) -> ReadPlan:
-    """Plan what a session brings.
+    """Plan what a session brings: a version or, with ``since``, what changed up to it.
 
     Raises
     ------
@@ -94,19 +101,22 @@ def make_plan(
         When the request names columns or partitions that are not there, or asks for what this
         service has not.
     """
-    if spec.incremental is not None:
-        raise unsupported("IncrementalRead")
     check_splits(table, spec)
     selectors = None
     if spec.partitions is not None:
         selectors = [parse_selector(text, table.partition_columns) for text in spec.partitions]
     predicate, warning = read_predicate(spec.row_filter, table, fallback=spec.row_filter_fallback)
-    files = _files_at(connection, table, version, selectors)
+    if since is None:
+        files = _files_at(connection, table, version, selectors)
+    else:
+        files = changed_files(connection, table, (since, version), selectors)
     if (buckets := wanted_buckets(table, spec)) is not None:
         files = tuple(file for file in files if file.stored.bucket in buckets)
     if predicate is not None:
         files = predicate.narrow(files, store)
-    selection = select(table, spec.columns, spec.partition_columns)
+    selection = replace(
+        select(table, spec.columns, spec.partition_columns), operation=since is not None
+    )
     extents = _extents(files, selection)
     return ReadPlan(
         files=files,
@@ -136,11 +146,15 @@ def _left(batches: Sequence[int], gone: np.ndarray | None) -> Survivors:
 def find_partitions(connection: Connection, table: Table, spec: ReadSpec) -> None:
     """Make sure that every partition that is named in full exists.
 
+    One whose changes are read may have been dropped.
+
     Raises
     ------
     NotFound
         When one does not.
     """
+    if spec.incremental is not None:
+        return
     for text in spec.partitions or ():
         values = tuple(
             value for value in parse_selector(text, table.partition_columns) if value is not None

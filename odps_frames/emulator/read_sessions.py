@@ -16,6 +16,7 @@ from odps_frames.emulator.catalog.sessions import (
     prolong_read_session,
 )
 from odps_frames.emulator.catalog.tables import need_table, table_by_id
+from odps_frames.emulator.changes import span_of
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.planner import window
 from odps_frames.emulator.preparing import Preparations
@@ -47,6 +48,7 @@ from odps_frames.model.table import TableRef
 from odps_frames.wire import names, read_session
 from odps_frames.wire.envelope import encode_target
 from odps_frames.wire.http import Request
+from odps_frames.wire.schema import OPERATION_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,13 +118,17 @@ class ReadSessions:
         now = self._store.now()
         with self._store.database.write() as connection:  # no file may go while this is planned
             table = need_table(connection, ref)
-            plan = make_plan(connection, table, table.version, spec, self._store.files)
+            since, version = None, table.version
+            if spec.incremental is not None:
+                since, version = span_of(connection, table, spec.incremental)
+            plan = make_plan(connection, table, version, spec, self._store.files, since=since)
             find_partitions(connection, table, spec)
             view_of(plan, spec, self._as_pair)
             kept = KeptReadSession(
                 id=self._store.new_id(),
                 table_id=table.id,
-                version=table.version,
+                version=version,
+                since=since,
                 definition=table.definition(),
                 target=encode_target(table.ref),
                 request=read_session.encode_create(spec).read_body().decode(),
@@ -212,7 +218,9 @@ class ReadSessions:
             plan = self._plans.get(session_id)
         if plan is None:
             defined = table.as_defined(kept.definition)
-            plan = make_plan(connection, defined, kept.version, spec, self._store.files)
+            plan = make_plan(
+                connection, defined, kept.version, spec, self._store.files, since=kept.since
+            )
             with self._guard:
                 self._plans[session_id] = plan
                 if len(self._plans) > _CACHED_PLANS:
@@ -240,6 +248,8 @@ class ReadSessions:
             bucket_ids=plan.cut.bucket_ids,
             stats=SessionStats(plan.n_bytes, plan.n_rows),
             latest_version=kept.version,
+            system_columns=(OPERATION_COLUMN,) if plan.selection.operation else (),
+            incremental=_spec_of(kept).incremental,
             large_strings=self._large_strings,
         )
 
@@ -286,7 +296,7 @@ def _narrowed(selection: Selection, options: BatchOptions) -> Selection:
         )
     order = list(data) if options.columns_unordered else asked
     chosen = tuple(data[name] for name in order if name in asked and name in data)
-    return Selection(chosen, selection.partitions)
+    return replace(selection, data=chosen)
 
 
 def _previewed(table: Table, columns: tuple[str, ...] | None) -> Selection:

@@ -13,6 +13,7 @@ from odps_frames.emulator.columns import enlarged, time_paths, travel_type, wire
 from odps_frames.emulator.facts import TimeFact
 from odps_frames.emulator.refusals import invalid
 from odps_frames.model.types import Kind, PrimitiveType
+from odps_frames.wire.schema import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.tables import StoredColumn, Table
     from odps_frames.emulator.files import Files, Kept
     from odps_frames.emulator.planner import Piece
-    from odps_frames.emulator.specs import Values
     from odps_frames.emulator.survivors import PlannedFile
     from odps_frames.model.read import ArrowOptions, TimeUnit
     from odps_frames.model.schema import Column
@@ -39,6 +39,8 @@ class Selection:
     data: tuple[StoredColumn, ...]
     partitions: tuple[tuple[int, Column], ...]
     """With their places among the partition columns of the table."""
+    operation: bool = False
+    """Whether rows say what became of them, after all other columns."""
 
 
 def select(
@@ -95,10 +97,12 @@ def check_units(
             if as_pair(path, type_) or fact.holds(unit):
                 continue
             exact = fact.exact
-            advice = f"ask for {exact.value!r}" if exact else "no unit does; leave the column out"
+            advice = "no unit does; leave the column out, or filter such rows away"
+            if exact:
+                advice = f"ask for {exact.value!r} ({exact.arrow})"
             raise invalid(
                 f"column {stored.column.name!r} of type {stored.column.type} holds times that "
-                f"{option}={unit.value!r} cannot hold exactly; {advice}"
+                f"{option}={unit.value!r} ({unit.arrow}) cannot hold exactly; {advice}"
             )
 
 
@@ -132,9 +136,11 @@ class RowView:
             *((stored.column, found) for stored, found in self._data),
             *((column, found) for _, column, found in self._parts),
         ]
-        self.schema = pa.schema(
-            [pa.field(column.name, found, column.nullable) for column, found in fields]
-        )
+        names = [pa.field(column.name, found, column.nullable) for column, found in fields]
+        if selection.operation:
+            names.append(pa.field(OPERATION, pa.int8(), nullable=False))
+        self._operation = selection.operation
+        self.schema = pa.schema(names)
 
     def rows(
         self, files: Files, planned: Sequence[PlannedFile], pieces: Iterable[Piece]
@@ -154,12 +160,13 @@ class RowView:
             for number, start, count in _overlapping(file.rows.counts, piece):
                 kept = file.rows.of(number, reader.get_batch(number)).slice(start, count)
                 sought -= kept.num_rows
-                yield self._travelling(kept, stored.values)
+                yield self._travelling(kept, file)
             if sought:
                 msg = f"file {stored.name} lacks {sought} rows that the catalog says it has"
                 raise RuntimeError(msg)
 
-    def _travelling(self, kept: Kept, values: Values) -> pa.RecordBatch:
+    def _travelling(self, kept: Kept, file: PlannedFile) -> pa.RecordBatch:
+        values = file.stored.values
         n_rows = kept.num_rows
         held = set(kept.schema.names)
         arrays: list[AnyArray] = [
@@ -172,6 +179,8 @@ class RowView:
             pa.repeat(partition_scalar(values[place], column, found), n_rows)
             for place, column, found in self._parts
         ]
+        if self._operation:
+            arrays.append(pa.repeat(pa.scalar(file.operation, pa.int8()), n_rows))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 

@@ -54,6 +54,19 @@ class Survivors:
             start += n_rows
         return cls.all(batches).narrowed(masks)
 
+    @classmethod
+    def just(cls, batches: Sequence[int], positions: np.ndarray) -> Survivors:
+        """Keep the rows that are at these positions of the file, which are ascending."""
+        masks: list[Mask] = []
+        start = 0
+        for n_rows in batches:
+            first, end = np.searchsorted(positions, [start, start + n_rows])
+            bits = np.zeros(n_rows, dtype=bool)
+            bits[positions[first:end] - start] = True
+            masks.append(pa.array(bits))
+            start += n_rows
+        return cls.all(batches).narrowed(masks)
+
     @property
     def n_rows(self) -> int:
         """How many rows are left."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from odps_frames.model.lifecycle import SessionStatus
-    from odps_frames.model.schema import TableSchema
+    from odps_frames.model.schema import Column, TableSchema
     from odps_frames.model.table import InstanceRef, TableRef
 
 __all__ = [
@@ -204,6 +204,13 @@ class ReadSessionInfo:
     message: str = ""
     large_strings: bool = False
     incremental: Incremental | None = None
+    system_columns: tuple[Column, ...] = ()
+    """Columns of the streams that the table has not: what became of a row."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the streams: data, partition and system columns."""
+        return (*self.schema.all_columns, *self.system_columns)
 
     def splits(self, by: SplitBy) -> tuple[Split, ...]:
         """Cut the session as it was asked to be cut; an empty table has no splits.

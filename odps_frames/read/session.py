@@ -141,8 +141,8 @@ class ReadSession:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns of its streams: data columns, then partition columns."""
-        return self.info.schema.all_columns
+        """The columns of its streams: data, partition and system columns."""
+        return self.info.columns
 
     @property
     def arrow_schema(self) -> pa.Schema:

@@ -40,6 +40,7 @@ from odps_frames.wire.read_options import (
 from odps_frames.wire.reply import decode_reply, encode_reply
 from odps_frames.wire.schema import (
     decode_data_schema,
+    decode_system_columns,
     decode_write_schema,
     encode_data_schema,
     encode_write_schema,
@@ -126,8 +127,12 @@ def decode_create(request: Request) -> ReadSpec:
     """Read what a session is to bring; a bare instance request asks for everything."""
     document = document_of(request)
     incremental = None
+    options = documents.section(document, "IncrementalReadOptions")
     if documents.flag(document, "IncrementalRead"):
-        incremental = decode_incremental(documents.section(document, "IncrementalReadOptions"))
+        incremental = decode_incremental(options)
+    elif options:
+        msg = "IncrementalReadOptions without IncrementalRead; expected both, or neither"
+        raise ValueError(msg)
     return ReadSpec(
         table=target_of(request),
         columns=documents.texts(document, "RequiredDataColumns"),
@@ -317,7 +322,7 @@ def encode_info(
         "ExpirationTime": documents.milliseconds(info.expires_at),
         "SplitsCount": documents.ABSENT if info.n_splits is None else info.n_splits,
         "RecordCount": documents.ABSENT if info.n_rows is None else info.n_rows,
-        "DataSchema": encode_data_schema(info.schema),
+        "DataSchema": encode_data_schema(info.schema, info.system_columns),
         "SupportedDataFormat": [encode_data_format(item) for item in info.formats],
         "SplitMode": info.split_mode,
         "SplitBucketId": list(info.bucket_ids) or None,
@@ -325,7 +330,9 @@ def encode_info(
         "LatestVersion": info.latest_version,
         "Message": info.message,
         "EnableLargeString": info.large_strings,
-        "IncrementalReadOptions": info.incremental and encode_incremental(info.incremental),
+        # The clients that read this back know the named form (§6.1).
+        "IncrementalReadOptions": info.incremental
+        and encode_incremental(info.incremental, "named"),
     }
     if instance:
         document["DownloadID"] = info.session_id
@@ -363,6 +370,7 @@ def _decode_info(document: dict[str, Any]) -> ReadSessionInfo:
         message=documents.text(document, "Message") or "",
         large_strings=documents.flag(document, "EnableLargeString"),
         incremental=_decode_echo(document),
+        system_columns=decode_system_columns(documents.section(document, "DataSchema")),
     )
 
 

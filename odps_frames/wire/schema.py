@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DELETE",
     "OPERATION",
+    "OPERATION_COLUMN",
     "UPSERT",
     "decode_data_schema",
+    "decode_system_columns",
     "decode_write_schema",
     "encode_data_schema",
     "encode_write_schema",
@@ -45,6 +47,9 @@ OPERATION: Final = "__operation"
 UPSERT: Final = 85
 DELETE: Final = 68
 """What that column says; nothing (NULL) is an upsert."""
+
+OPERATION_COLUMN: Final = Column(OPERATION, PrimitiveType(Kind.TINYINT), nullable=False)
+"""The same column of a session that reads changes; which columns those have is an assumption."""
 
 _CODES: Final[Mapping[Kind, int]] = {
     Kind.BIGINT: 0,
@@ -72,12 +77,17 @@ _PLAIN_DECIMAL = (54, 18)
 """What a decimal without precision and scale is in a write schema."""
 
 
-def encode_data_schema(schema: TableSchema) -> dict[str, object]:
+def encode_data_schema(
+    schema: TableSchema, system_columns: tuple[Column, ...] = ()
+) -> dict[str, object]:
     """Write the ``DataSchema`` of a read session."""
-    return {
+    document: dict[str, object] = {
         "DataColumns": [_encode_column(column) for column in schema.columns],
         "PartitionColumns": [_encode_column(column) for column in schema.partition_columns],
     }
+    if system_columns:
+        document["SystemColumns"] = [_encode_column(column) for column in system_columns]
+    return document
 
 
 def _encode_column(column: Column) -> dict[str, object]:
@@ -101,6 +111,11 @@ def decode_data_schema(document: Mapping[str, Any]) -> TableSchema:
         tuple(map(_decode_column, documents.sections(document, "DataColumns"))),
         tuple(map(_decode_column, documents.sections(document, "PartitionColumns"))),
     )
+
+
+def decode_system_columns(document: Mapping[str, Any]) -> tuple[Column, ...]:
+    """Read the columns of a ``DataSchema`` that the table itself has not."""
+    return tuple(map(_decode_column, documents.sections(document, "SystemColumns")))
 
 
 def _decode_column(document: Mapping[str, Any]) -> Column:

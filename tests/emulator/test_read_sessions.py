@@ -99,7 +99,7 @@ def test_partitions_are_a_union_of_full_and_partial_ones(
         ({"partitions": ("pt=x,n=7",)}, "NoSuchPartition", "n='7'"),
         ({"partitions": ("zz=1",)}, "InvalidArgument", "pt, n"),
         ({"partitions": ("n=one",)}, "InvalidArgument", "one"),
-        ({"incremental": Incremental(1)}, "InvalidArgument", "IncrementalRead"),
+        ({"incremental": Incremental(9)}, "InvalidArgument", "the start is version 9"),
         ({"buckets": ("1",)}, "InvalidArgument", "RequiredBucketIds"),
         ({"split_by": ByBucket()}, "InvalidArgument", "Bucket"),
         ({"split_by": BySize(unit="Pages")}, "InvalidArgument", "Pages"),

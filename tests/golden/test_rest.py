@@ -414,6 +414,7 @@ CASES: dict[str, Case] = {
             schema=SCHEMA,
             primary_key=("id",),
             transactional=True,
+            retain_hours=24,
             schema_version="1",
             n_files=1,
         ),

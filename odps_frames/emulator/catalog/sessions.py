@@ -61,6 +61,8 @@ class KeptReadSession:
     """The body that asked for the session."""
     token: str
     expires: int
+    since: int | None = None
+    """Where only the changes since an earlier version are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ class KeptStream:
 def add_read_session(connection: Connection, session: KeptReadSession) -> None:
     """Keep a read session."""
     connection.execute(
-        "INSERT INTO read_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO read_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             session.id,
             session.table_id,
@@ -106,6 +108,7 @@ def add_read_session(connection: Connection, session: KeptReadSession) -> None:
             session.request,
             session.token,
             session.expires,
+            session.since,
         ),
     )
 

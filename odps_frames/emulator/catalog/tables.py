@@ -222,19 +222,28 @@ def list_tables(
 
 def create_table(connection: Connection, table: Table, now: int) -> None:
     """Make a table; it has a new id whatever its name was used for before."""
+    name = _place_of(table.ref)
+    found = connection.execute(
+        "SELECT version FROM retired WHERE project = ? AND schema = ? AND name = ?", name
+    ).fetchone()
+    version = 0 if found is None else found["version"]
     connection.execute(
-        "INSERT INTO tables VALUES (?, ?, ?, ?, ?, 0, 0, 1, ?, ?, ?)",
+        "INSERT INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
         (
             uuid.uuid4().hex,
-            table.ref.project.lower(),
-            (table.ref.schema or DEFAULT_SCHEMA).lower(),
-            table.ref.table.lower(),
+            *name,
             table.definition(),
+            version,
+            version,
             now,
             now,
             now,
         ),
     )
+
+
+def _place_of(ref: TableRef) -> tuple[str, str, str]:
+    return ref.project.lower(), (ref.schema or DEFAULT_SCHEMA).lower(), ref.table.lower()
 
 
 def add_columns(connection: Connection, table: Table, columns: Iterable[Column], now: int) -> None:
@@ -266,6 +275,11 @@ def settle_bounds(connection: Connection, table_id: str, proposed: Bounds) -> Bo
 
 def drop_table(connection: Connection, table: Table) -> None:
     """Forget a table; its files go when nothing reads them any more."""
+    connection.execute(
+        "INSERT OR REPLACE INTO retired SELECT project, schema, name, version + 1 FROM tables "
+        "WHERE id = ?",
+        (table.id,),
+    )
     for name in ("tables", "partitions", "versions"):
         key = "id" if name == "tables" else "table_id"
         connection.execute(f"DELETE FROM {name} WHERE {key} = ?", (table.id,))  # noqa: S608  the names above
