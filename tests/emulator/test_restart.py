@@ -160,7 +160,8 @@ def _try_to_commit(service: Any, session: Any) -> None:
         service.commit(session)
 
 
-PART = pa.schema([pa.field("a", pa.int64()), pa.field("pt", pa.string())])
+PART_FIELDS: list[pa.Field[Any]] = [pa.field("a", pa.int64()), pa.field("pt", pa.string())]
+PART = pa.schema(PART_FIELDS)
 
 
 def a_client(mortal: Mortal) -> Client:
