@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from odps_frames.model.schema import Column
     from odps_frames.read.blobs import BlobFile
 
-__all__ = ["BlobLimits", "with_bytes"]
+__all__ = ["BlobLimits", "ReadBlobs", "with_bytes"]
 
 
 class ReadBlobs(Protocol):
