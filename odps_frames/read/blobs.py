@@ -78,6 +78,10 @@ class BlobFile(io.RawIOBase):
         self._n_read += got
         return got
 
+    def readall(self) -> builtins.bytes:
+        """Read what is left, in larger pieces than a file does by itself."""
+        return b"".join(self.chunks())
+
     def chunks(self, max_bytes: int = CHUNK_BYTES) -> Iterator[builtins.bytes]:
         """Yield what is left in pieces of at most so many bytes."""
         window = memoryview(bytearray(max_bytes))
@@ -90,7 +94,7 @@ class BlobFile(io.RawIOBase):
         if self._content is None:
             if self._n_read:
                 raise ValueError(f"{self._n_read} bytes of blob {self.ref} are read already")
-            self._content = b"".join(self.chunks())
+            self._content = self.readall()
         return self._content
 
 

@@ -142,7 +142,17 @@ def test_refusals_are_raised_at_once(answer: Response, error: type[ServiceError]
     assert not time.slept
 
 
-@pytest.mark.parametrize("repeat", list(Repeat))
+@pytest.mark.parametrize("fault", range(3))
+def test_a_body_that_cannot_be_made_again_is_sent_once(fault: int) -> None:
+    script = Script([[LOST, NOT_SENT, refusal(429, "FlowExceeded")][fault], OK])
+    time = Time()
+    with pytest.raises((ServiceUnavailable, Throttled)):
+        RetryingTransport(script, policy(time)).send(request(Repeat.NEVER))
+    assert len(script.asked) == 1
+    assert not time.slept
+
+
+@pytest.mark.parametrize("repeat", [Repeat.ALWAYS, Repeat.UNSENT])
 def test_throttled_calls_wait_as_long_as_the_deadline_allows(repeat: Repeat) -> None:
     time = Time()
     script = Script([refusal(429, "FlowExceeded") for _ in range(30)])
