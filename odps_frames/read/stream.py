@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from odps_frames.convert.arrow import check_stream_schema, normalise
 from odps_frames.errors import (
+    CastError,
     CorruptStream,
     IncompleteRead,
     ServiceUnavailable,
@@ -136,7 +137,7 @@ def _attempt(
     expected = _expected(plan, split)
     with transport.send(_rest_of(plan, split, rows)) as response:
         cancel.watch(response)
-        for batch in decode_batches(response, plan, meter):
+        for batch in _decoded(response, plan, split, rows, meter):
             if expected is not None and rows + batch.num_rows > expected:
                 msg = f"{split} brought {rows + batch.num_rows} rows or more; expected {expected}"
                 raise CorruptStream(msg)
@@ -149,8 +150,24 @@ def _attempt(
         raise IncompleteRead(msg, expected=expected, got=rows)
 
 
-def decode_batches(response: Response, plan: StreamPlan, meter: Meter) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of one answer, checked against what the session promised."""
+def _decoded(
+    response: Response, plan: StreamPlan, split: Split, rows: int, meter: Meter
+) -> Iterator[pa.RecordBatch]:
+    start = rows + plan.options.skip_rows + (split.rows.offset if split.rows else 0)
+    try:
+        yield from decode_batches(response, plan, meter, first_row=start)
+    except CastError as error:
+        _note_place(error, plan, split, rows)
+        raise
+
+
+def decode_batches(
+    response: Response, plan: StreamPlan, meter: Meter, *, first_row: int = 0
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of one answer, checked against what the session promised.
+
+    Complaints about single values count rows from ``first_row``.
+    """
     compression = Compression.of_encoding(response.headers.get("Content-Encoding"))
     body = decompress(_Counted(response.body, meter), compression)
     reader = ArrowStreamReader(
@@ -164,7 +181,8 @@ def decode_batches(response: Response, plan: StreamPlan, meter: Meter) -> Iterat
     if output is None and columns != plan.columns:
         output = tuple(column.name for column in plan.columns)
     for batch in reader:
-        normal = normalise(batch, columns, plan.arrow)
+        normal = normalise(batch, columns, plan.arrow, first_row=first_row)
+        first_row += batch.num_rows
         yield normal if output is None else normal.select(list(output))
 
 
