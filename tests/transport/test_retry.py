@@ -144,7 +144,8 @@ def test_refusals_are_raised_at_once(answer: Response, error: type[ServiceError]
 
 @pytest.mark.parametrize("fault", range(3))
 def test_a_body_that_cannot_be_made_again_is_sent_once(fault: int) -> None:
-    script = Script([[LOST, NOT_SENT, refusal(429, "FlowExceeded")][fault], OK])
+    faults: list[Response | ServiceUnavailable] = [LOST, NOT_SENT, refusal(429, "FlowExceeded")]
+    script = Script([faults[fault], OK])
     time = Time()
     with pytest.raises((ServiceUnavailable, Throttled)):
         RetryingTransport(script, policy(time)).send(request(Repeat.NEVER))
