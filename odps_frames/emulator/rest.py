@@ -12,6 +12,7 @@ from odps_frames.emulator.refusals import no_partition
 from odps_frames.emulator.schema_site import answer_schema_call
 from odps_frames.emulator.specs import chosen, parse_partition, parse_selector, partition_of
 from odps_frames.emulator.sql.table_names import NAMESPACES
+from odps_frames.emulator.table_head import answer_head
 from odps_frames.model.catalog import (
     Page,
     PartitionInfo,
@@ -55,7 +56,7 @@ class RestSite:
     namespaces: bool = False
     """Say to clients that names of two parts are schema and table."""
 
-    def answer(  # noqa: PLR0911  one line a resource
+    def answer(  # noqa: C901, PLR0911  one line a resource
         self, call: rest.RestCall, request: Request, request_id: str
     ) -> Response:
         """Answer a call; the request tells under which address the service was reached.
@@ -85,6 +86,8 @@ class RestSite:
                 return self._tables(call, request_id)
             case rest.ListPartitions() | rest.GetPartition():
                 return self._partitions(call, request, request_id)
+            case rest.GetHead():
+                return answer_head(self.store, call, request_id)
             case rest.SubmitInstance():
                 return self._submit(call, host, request_id)
             case _:

@@ -30,6 +30,7 @@ __all__ = [
     "DiscoverEndpoint",
     "DropSchema",
     "GetDetail",
+    "GetHead",
     "GetInstance",
     "GetLogviewHost",
     "GetPartition",
@@ -131,6 +132,16 @@ class GetPartition:
     extended: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetHead:
+    """The first rows of a table, as text."""
+
+    table: TableRef
+    n_rows: int
+    partition: str | None = None
+    columns: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SubmitInstance:
     """Run a statement."""
@@ -211,6 +222,7 @@ RestCall: TypeAlias = (
     | GetTable
     | ListPartitions
     | GetPartition
+    | GetHead
     | SubmitInstance
     | GetInstance
     | GetTaskStatus
@@ -290,7 +302,7 @@ def _table_call(project: str, name: str, request: Request) -> RestCall | None:
     spec = request.parameter("partition")
     extended = _has(request, "extended")
     if _has(request, "data"):
-        return None
+        return _head(table, request)
     if _has(request, "partitions"):
         return ListPartitions(
             table=table,
@@ -301,6 +313,19 @@ def _table_call(project: str, name: str, request: Request) -> RestCall | None:
     if spec is not None:
         return GetPartition(table, _partition(spec), extended)
     return GetTable(table, extended)
+
+
+def _head(table: TableRef, request: Request) -> GetHead:
+    said = request.parameter("linenum") or ""
+    if not (said.isascii() and said.isdigit()):
+        raise _invalid(f"linenum={said!r}; expected how many rows are wanted")
+    columns = request.parameter("cols")
+    return GetHead(
+        table=table,
+        n_rows=int(said),
+        partition=request.parameter("partition") or None,
+        columns=tuple(columns.split(",")) if columns else None,
+    )
 
 
 def _instance_call(method: str, instance: InstanceRef, request: Request) -> RestCall | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import odps  # type: ignore[import-untyped]
@@ -399,11 +399,26 @@ def test_other_sessions_of_the_tunnel_are_refused_by_name(theirs: Any, plain: st
             TableTunnel(theirs).create_upsert_session(plain)
 
 
-def test_the_first_rows(theirs: Any, plain: str) -> None:
-    theirs.write_table(plain, RECORDS)
-    assert values(theirs.get_table(plain).head(3, use_legacy=False)) == RECORDS[:3]
-    some = theirs.get_table(plain).head(2, columns=["name"], use_legacy=False)
+@pytest.mark.parametrize("as_text", [False, True])
+def test_the_first_rows(theirs: Any, parted: str, *, as_text: bool) -> None:
+    for spec, records in (("pt=a,hh=1", RECORDS[:5]), ("pt=b,hh=2", RECORDS[5:])):
+        theirs.write_table(parted, records, partition=spec, create_partition=True)
+    head = theirs.get_table(parted).head
+    assert values(head(3, partition="pt=b,hh=2", columns=NAMES, use_legacy=as_text)) == RECORDS[5:8]
+    some = head(2, partition="pt=a,hh=1", columns=["name"], use_legacy=as_text)
     assert [record["name"] for record in some] == ["n0", "n1"]
+    whole = [list(record.values) for record in head(9, use_legacy=as_text)]
+    assert sorted(row[:2] for row in whole) == RECORDS[:9]
+    assert {str(row[2]) for row in whole} == {"a", "b"}
+
+
+def test_first_rows_as_text(theirs: Any, ours: Client, table: str) -> None:
+    ours.create_table(table, {"s": "string", "n": "double", "l": "array<bigint>", "d": "date"})
+    rows = [['a,"b"\n\\', 0.1, [1, 2], date(2024, 2, 29)], [None, None, None, None]]
+    theirs.write_table(table, rows)
+    assert [list(record.values) for record in theirs.get_table(table).head(9)] == rows
+    with pytest.raises(odps.errors.InvalidArgument, match="expected 0 to 10000"):
+        list(theirs.get_table(table).head(10_001))
 
 
 @pytest.fixture

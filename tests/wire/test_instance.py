@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odps_frames.errors import NotFound, PermissionDenied, ProtocolError, ServiceError, SqlError
-from odps_frames.model.table import InstanceRef
+from odps_frames.model.table import InstanceRef, TableRef
 from odps_frames.wire import instance, rest
 from odps_frames.wire.http import Repeat, Request, Response, Site
 from odps_frames.wire.instance import (
@@ -254,6 +254,10 @@ def ask(method: str, path: str, *query: tuple[str, str]) -> Request:
             ),
             rest.GetDetail(RUN, "t"),
         ),
+        (
+            ask("GET", "/projects/p/tables/t", ("data", ""), ("linenum", "3"), ("cols", "a,b")),
+            rest.GetHead(table=TableRef("p", "t"), n_rows=3, columns=("a", "b")),
+        ),
     ],
 )
 def test_calls_that_only_other_clients_make(request_: Request, call: rest.RestCall) -> None:
@@ -266,7 +270,7 @@ def test_calls_that_only_other_clients_make(request_: Request, call: rest.RestCa
         ask("DELETE", "/projects/p/tables/t"),
         ask("PUT", "/projects/p/schemas"),
         ask("GET", "/projects/p/resources"),
-        ask("GET", "/projects/p/tables/t", ("data", ""), ("linenum", "3")),
+        ask("POST", "/projects/p/tables/t", ("data", ""), ("linenum", "3")),
         ask("GET", "/projects/p/tunnel"),
         ask("GET", "/projects/p/instances"),
         ask("GET", "/projects/p/instances/i", ("info", "")),
