@@ -22,11 +22,11 @@ def exact_times(
     planned: Iterable[PlannedFile], selection: Selection, files: Files
 ) -> dict[str, TimeFact]:
     """Read the times of files of which rows are left out; trust what is known of all others."""
-    whole, narrowed = [], []
-    for file in planned:
-        (whole if all(mask is None for mask in file.rows.masks) else narrowed).append(file)
-    found = joined_times(file.stored.facts for file in whole)
-    for file in narrowed:
+    every = tuple(planned)
+    found = joined_times(file.stored.facts for file in every if _whole(file))
+    for file in every:
+        if _whole(file):
+            continue
         reader = files.open(file.stored.name)
         for number, left in enumerate(file.rows.counts):
             if not left:
@@ -39,3 +39,7 @@ def exact_times(
                 for path, times in times_in(column, stored.column.type, stored.field):
                     found[path] = time_fact(times, found.get(path, TimeFact()))
     return found
+
+
+def _whole(file: PlannedFile) -> bool:
+    return all(mask is None for mask in file.rows.masks)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.catalog.contents import has_partition, visible_files
 from odps_frames.emulator.catalog.erasures import erased_positions
 from odps_frames.emulator.changes import changed_files
+from odps_frames.emulator.exact_times import exact_times
 from odps_frames.emulator.facts import joined_times
 from odps_frames.emulator.planner import Extent, rows_in, whole, window
 from odps_frames.emulator.refusals import invalid, no_partition
 from odps_frames.emulator.row_filter import read_predicate
-from odps_frames.emulator.row_view import RowView, Selection, check_units, select
+from odps_frames.emulator.row_view import Selection, check_units, select
 from odps_frames.emulator.specs import parse_selector, partition_of
 from odps_frames.emulator.splits import Cut, check_splits, cut, wanted_buckets
 from odps_frames.emulator.survivors import PlannedFile, Survivors
+from odps_frames.errors import ServiceError
 from odps_frames.model.schema import TableSchema
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from odps_frames.model.splits import Split
     from odps_frames.model.types import DataType
 
-__all__ = ["ReadPlan", "find_partitions", "make_plan", "view_of"]
+__all__ = ["ReadPlan", "check_times", "find_partitions", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +166,22 @@ def find_partitions(connection: Connection, table: Table, spec: ReadSpec) -> Non
             raise no_partition(table.ref, partition_of(values, table.partition_columns))
 
 
-def view_of(plan: ReadPlan, spec: ReadSpec, as_pair: Callable[[str, DataType], bool]) -> RowView:
-    """Return what makes the plan's rows travel; the units hold every time, or it refuses."""
+def check_times(
+    plan: ReadPlan, spec: ReadSpec, as_pair: Callable[[str, DataType], bool], store: Files
+) -> None:
+    """Make sure that the units asked for hold every time of the rows that are left.
+
+    Raises
+    ------
+    ServiceError
+        When one does not.
+    """
     times = joined_times(file.stored.facts for file in plan.files)
-    check_units(plan.selection, times, spec.arrow, as_pair)
-    return RowView(plan.selection, spec.arrow, as_pair)
+    try:
+        check_units(plan.selection, times, spec.arrow, as_pair)
+    except ServiceError:
+        times = exact_times(plan.files, plan.selection, store)
+        check_units(plan.selection, times, spec.arrow, as_pair)
 
 
 def _extents(files: Sequence[PlannedFile], selection: Selection) -> list[Extent]:

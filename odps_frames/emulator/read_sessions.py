@@ -20,7 +20,7 @@ from odps_frames.emulator.changes import span_of
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.planner import window
 from odps_frames.emulator.preparing import Preparations
-from odps_frames.emulator.read_plan import find_partitions, make_plan, view_of
+from odps_frames.emulator.read_plan import check_times, find_partitions, make_plan
 from odps_frames.emulator.refusals import (
     conflict,
     expired_session,
@@ -123,7 +123,7 @@ class ReadSessions:
                 since, version = span_of(connection, table, spec.incremental)
             plan = make_plan(connection, table, version, spec, self._store.files, since=since)
             find_partitions(connection, table, spec)
-            view_of(plan, spec, self._as_pair)
+            check_times(plan, spec, self._as_pair, self._store.files)
             kept = KeptReadSession(
                 id=self._store.new_id(),
                 table_id=table.id,
