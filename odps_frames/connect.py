@@ -62,7 +62,8 @@ def connect(  # noqa: PLR0913  the front door: every setting by its name
     region : str, optional
         Signs with version 4 of the signature, which needs it.
     timeout : float or Timeout, optional
-        Seconds for a whole call, or ``Timeout(connect, idle, total)``.
+        Seconds for one request with all its attempts and its answer, or
+        ``Timeout(connect, idle, total)``. A stream of rows that it cuts is taken up again.
     max_attempts : int
         How often a call is tried, by default 8.
     pickle_credentials : bool

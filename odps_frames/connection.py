@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from odps_frames.errors import ConfigError, NotFound, ProtocolError
 from odps_frames.model.read import BatchOptions, ReadSpec
+from odps_frames.model.table import InstanceRef
 from odps_frames.model.write import WriteMode, WriteSpec
 from odps_frames.naming import Naming
 from odps_frames.read.blobs import read_blobs
@@ -31,7 +32,7 @@ from odps_frames.wire.read_session import encode_preview
 from odps_frames.write.opening import open_write_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pyarrow as pa
     from typing_extensions import Buffer
@@ -71,7 +72,9 @@ class Connection:
         policy: RetryPolicy | None = None,
     ) -> None:
         self.config = config
-        self.policy = policy or RetryPolicy(max_attempts=config.max_attempts)
+        self.policy = policy or RetryPolicy(
+            max_attempts=config.max_attempts, total_seconds=config.timeout.total
+        )
         self.transport = transport_of(config, carrier=transport, policy=self.policy)
         self.naming = Naming(self.transport, config.project, config.schema)
 
@@ -163,8 +166,20 @@ class Connection:
         table: TableRef | None = None,
     ) -> None:
         """Run a statement that has no result, and wait for its end."""
-        settings = dict(hints or {})
+        statement = self.statement(sql, task=task, hints=hints, table=table)
+        run_statement(self.transport, self.project, statement, policy=self.policy)
+
+    def statement(
+        self,
+        sql: str,
+        *,
+        task: str = "AnonymousSQLTask",
+        hints: Mapping[str, str] | None = None,
+        table: TableRef | None = None,
+    ) -> Statement:
+        """Return a statement with the settings that go with this connection; hints win."""
         schema = table.schema if table is not None else self.config.schema
+        settings: dict[str, str] = {}
         if schema:
             settings |= {
                 "odps.sql.allow.namespace.schema": "true",
@@ -174,8 +189,7 @@ class Connection:
         elif table is not None:
             # Two parts are project and table, whatever the service would take them for.
             settings["odps.namespace.schema"] = "false"
-        statement = Statement(sql=sql, hints=settings, name=task)
-        run_statement(self.transport, self.project, statement, policy=self.policy)
+        return Statement(sql=sql, hints=settings | dict(hints or {}), name=task)
 
     @property
     def project(self) -> str:
@@ -193,14 +207,15 @@ class Connection:
 
     def read_session(
         self,
-        table: str | TableRef,
+        table: str | TableRef | InstanceRef,
         *,
         meter: Meter | None = None,
         **spec: Any,  # noqa: ANN401  fields of ReadSpec
     ) -> ReadSession:
         """Open a read session; ``spec`` are the fields of ``ReadSpec``."""
         transport = self.transport if meter is None else self.transport.metered(meter)
-        wanted = ReadSpec(table=self.ref(table), **spec)
+        target = table if isinstance(table, InstanceRef) else self.ref(table)
+        wanted = ReadSpec(table=target, **spec)
         session = ReadSession.create(transport, wanted, self.envelope(), policy=self.policy)
         return session.wait()
 

@@ -60,7 +60,8 @@ class HttpTransport:
         """
         base = self.addresses.base(request.site, self.ask)
         timeout = self._config.timeout
-        deadline = None if timeout.total is None else self._clock() + timeout.total
+        limits = [each for each in (timeout.total, request.seconds) if each is not None]
+        deadline = self._clock() + min(limits) if limits else None
         headers = {"Accept-Encoding": "identity", **request.headers}
         if request.body is None and request.method not in ("GET", "HEAD"):
             headers["Content-Length"] = "0"

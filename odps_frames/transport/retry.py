@@ -6,7 +6,7 @@ import random
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from odps_frames.errors import (
@@ -42,6 +42,8 @@ class RetryPolicy:
     max_seconds: float = 60.0
     throttle_seconds: float = 600.0
     """A throttled call is tried until so much time has gone by."""
+    total_seconds: float | None = None
+    """All attempts of a call together, with the waits between them, take no longer."""
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
@@ -187,6 +189,9 @@ class RetryingTransport:
         attempt = 0
         while True:
             traced = request.adding({names.TRACE_ID: trace, names.TRACE_INDEX: str(attempt)})
+            if self.policy.total_seconds is not None:
+                left = self.policy.total_seconds - (self.policy.clock() - started)
+                traced = replace(traced, seconds=max(left, 0.001))
             attempt += 1
             try:
                 response = self._below.send(traced)
@@ -200,9 +205,19 @@ class RetryingTransport:
                 error.session_id = request.parameter(names.SESSION_ID)
             if not self._again(request, error, attempt, started):
                 raise error.after(attempt)
-            waited = self.policy.pause(attempt, error.retry_after)
+            waited = self.policy.delay(attempt, error.retry_after)
+            self._check_time(error, attempt, started, waited)
+            self.policy.sleep(waited)
             throttled = waited if isinstance(error, Throttled) else 0.0
             self._meter.add(retries=1, throttled=throttled)
+
+    def _check_time(
+        self, error: ServiceError, attempt: int, started: float, waiting: float
+    ) -> None:
+        total = self.policy.total_seconds
+        if total is not None and self.policy.clock() - started + waiting >= total:
+            error.add_note(f"the timeout of {total:g} s leaves no time for another attempt")
+            raise error.after(attempt)
 
     def _again(self, request: Request, error: ServiceError, attempt: int, started: float) -> bool:
         if request.repeat is Repeat.NEVER:

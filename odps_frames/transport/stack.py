@@ -35,7 +35,7 @@ def transport_of(
     lowest: Transport = http if http is not None else carrier  # type: ignore[assignment]  # one of them is there
     transport = RetryingTransport(
         IdentityTransport(lowest, config, CredentialSource(config)),
-        policy or RetryPolicy(max_attempts=config.max_attempts),
+        policy or RetryPolicy(max_attempts=config.max_attempts, total_seconds=config.timeout.total),
         recipe=functools.partial(transport_of, config) if http is not None else None,
         life=None if http is None else Life(http.close),
     )

@@ -90,6 +90,8 @@ class Request:
     repeat: Repeat = Repeat.ALWAYS
     operation: str = ""
     """What the request does, for messages and rules: the action, or a word for REST calls."""
+    seconds: float | None = None
+    """So long may it take, with its answer, where that is bounded; nothing of it is sent."""
 
     def parameter(self, name: str) -> str | None:
         """Return the last value of a query parameter, or None."""

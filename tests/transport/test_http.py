@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -87,6 +88,14 @@ def test_idle_and_total_timeouts() -> None:
             with pytest.raises(ServiceUnavailable) as caught:
                 waiting.send(REQUEST)
             assert caught.value.sent
+
+
+def test_a_request_takes_no_longer_than_it_may() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        waiting = HttpTransport(Config(endpoint=url, timeout=Timeout(total=100)))
+        with pytest.raises(ServiceUnavailable):
+            waiting.send(replace(REQUEST, seconds=0.05))
 
 
 def test_redirections_are_answers(raw_server: Any) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -211,3 +211,24 @@ def _again(answer: Response | ServiceUnavailable) -> Response | ServiceUnavailab
     code = {400: "InvalidArgument", 401: "SignatureNotMatch", 403: "NoPermission"}
     code |= {404: "NoSuchTable", 409: "StatusConflict", 500: "InternalServerError"}
     return refusal(answer.status, code.get(answer.status, ""))
+
+
+@pytest.mark.parametrize("answer", [refusal(503), refusal(429, "FlowExceeded"), LOST])
+def test_all_attempts_together_keep_to_the_timeout(answer: Response | ServiceUnavailable) -> None:
+    time = Time()
+    script = Script([answer] * 100)
+    patient = replace(policy(time, attempts=100), total_seconds=10.0, max_seconds=3.0)
+    with pytest.raises((ServiceUnavailable, Throttled)) as caught:
+        RetryingTransport(script, patient).send(request())
+    assert 7.0 <= time.now < 10.0
+    assert caught.value.attempts == len(script.asked) > 3
+    assert "the timeout of 10 s leaves no time" in caught.value.__notes__[0]
+    left = [one.seconds or 0.0 for one in script.asked]
+    assert left[0] == 10.0
+    assert left == sorted(left, reverse=True) != [10.0] * len(left)
+
+
+def test_without_a_timeout_nothing_is_said_of_time() -> None:
+    script = Script([OK])
+    RetryingTransport(script, policy(Time())).send(request())
+    assert script.asked[0].seconds is None
