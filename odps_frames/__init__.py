@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from odps_frames.chunks import FrameReader
+from odps_frames.changes import Changes, read_odps_changes
 from odps_frames.client import Client
 from odps_frames.config import Config, Timeout
 from odps_frames.connect import connect
@@ -32,7 +33,8 @@ from odps_frames.errors import (
     SqlError,
     Throttled,
 )
-from odps_frames.frames import read_odps, scan_odps, to_odps
+from odps_frames.frame_writes import to_odps
+from odps_frames.frames import read_odps, scan_odps
 from odps_frames.local import local
 from odps_frames.model.blob import Blob, BlobRef, Checksum, StagedBlob
 from odps_frames.model.buckets import Buckets
@@ -51,6 +53,8 @@ from odps_frames.model.table import Partition, TableRef
 from odps_frames.model.write import BlockOptions, StreamId
 from odps_frames.partitions import latest
 from odps_frames.progress import Progress
+from odps_frames.queries import read_odps_query, read_odps_table
+from odps_frames.query import Query
 from odps_frames.read.blobs import BlobFile
 from odps_frames.read.session import ReadSession
 from odps_frames.registration import register, unregister
@@ -60,6 +64,7 @@ from odps_frames.write.block_session import BlockSession
 from odps_frames.write.session import WriteSession
 from odps_frames.write.stream import TableWriter
 from odps_frames.write_options import WriteResult
+from odps_frames.write_plan import WritePlan
 
 __version__ = version("odps-frames")
 
@@ -78,6 +83,7 @@ __all__ = [
     "ByRows",
     "BySize",
     "CastError",
+    "Changes",
     "Checksum",
     "Client",
     "Column",
@@ -96,6 +102,7 @@ __all__ = [
     "PermissionDenied",
     "Progress",
     "ProtocolError",
+    "Query",
     "ReadSession",
     "ReadSessionInfo",
     "ReadSpec",
@@ -118,6 +125,7 @@ __all__ = [
     "Throttled",
     "TimeUnit",
     "Timeout",
+    "WritePlan",
     "WriteResult",
     "WriteSession",
     "__version__",
@@ -125,6 +133,9 @@ __all__ = [
     "latest",
     "local",
     "read_odps",
+    "read_odps_changes",
+    "read_odps_query",
+    "read_odps_table",
     "register",
     "scan_odps",
     "to_odps",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from odps_frames.convert.pandas import to_pandas
+from odps_frames.scan_blobs import file_maker
 from odps_frames.transport.retry import Meter
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class FrameReader:
             dtype_backend=self._dtype_backend,
             types_mapper=self._types_mapper,
             tz=self._tz,
+            blob_of=file_maker(self._plan.connection, self._plan.options.blobs),
         )
         frame.attrs["odps"] = {**facts, "rows": len(frame)}
         if self._index:

@@ -11,6 +11,7 @@ from odps_frames.model.buckets import Buckets
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.table import TableRef
 from odps_frames.model.types import parse_type
+from odps_frames.query import Query
 from odps_frames.table import Table
 from odps_frames.wire import ddl
 from odps_frames.wire.catalog import decode_done, encode_create_schema, encode_drop_schema
@@ -159,6 +160,31 @@ class Client(Connection):
     def drop_table(self, name: str | TableRef, *, if_exists: bool = False) -> None:
         """Drop a table."""
         self.table(name).drop(if_exists=if_exists)
+
+    def sql(
+        self, text: str, *, hints: Mapping[str, object] | None = None, wait: bool = True
+    ) -> Query:
+        """Run a statement.
+
+        Parameters
+        ----------
+        text : str
+            The statement. It is handed in once: an answer that gets lost is an error, which says
+            how to find what may be running, and never a second run.
+        hints : mapping, optional
+            Settings of the statement, such as ``{"odps.sql.timezone": "UTC"}``.
+        wait : bool
+            Wait for its end. Stopping the caller, as Ctrl-C does, stops the statement too.
+
+        Examples
+        --------
+        >>> import odps_frames as of
+        >>> with of.local() as client:
+        ...     client.sql("SELECT 1 AS a, 'x' AS b").result().to_pylist()
+        [{'a': 1, 'b': 'x'}]
+        """
+        query = Query.submit(self, text, hints)
+        return query.wait() if wait else query
 
     def preview(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -125,6 +126,15 @@ class Config:
         if self.access_id and self.secret_access_key:
             return AccessKey(self.access_id, self.secret_access_key, self.security_token)
         return BearerToken(self.bearer_token) if self.bearer_token else None
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the data travels within this machine."""
+        host = urlsplit(self.tunnel_endpoint or self.endpoint).hostname or ""
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
 
     def __repr__(self) -> str:
         shown = []

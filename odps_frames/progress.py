@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from odps_frames.transport.retry import Meter
 
-__all__ = ["Progress", "ProgressOption", "check_progress", "followed", "tell_end"]
+__all__ = ["Progress", "ProgressOption", "check_progress", "followed", "tell_end", "watching"]
 
 AUTO_DELAY_SECONDS = 2.0
 REPORT_SECONDS = 0.1
@@ -79,6 +79,25 @@ def followed(
             yield from _reporting(batches, lambda: _show(bar, meter), closing, clock)
     else:
         yield from batches
+
+
+@contextlib.contextmanager
+def watching(progress: ProgressOption, *, label: str) -> Iterator[Callable[[float], None] | None]:
+    """Show the percentages that the block reports; nobody is told where rows are counted only."""
+    if not (progress is True or (progress == "auto" and _watched())):
+        yield None
+        return
+    delay = 0.0 if progress is True else AUTO_DELAY_SECONDS
+    bar = tqdm(desc=label, total=100, unit="%", delay=delay, leave=False)
+
+    def report(percentage: float) -> None:
+        with contextlib.suppress(Exception):  # a bar that fails must not fail the query
+            bar.update(max(0.0, percentage - bar.n))
+
+    try:
+        yield report
+    finally:
+        bar.close()
 
 
 def tell_end(progress: ProgressOption, meter: Meter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -17,17 +18,17 @@ from odps_frames.errors import (
     CastError,
     CorruptStream,
     IncompleteRead,
-    ReadTooLarge,
     SchemaMismatch,
     ServiceError,
 )
-from odps_frames.model.read import ArrowOptions, BatchOptions, TimeUnit
+from odps_frames.model.read import BatchOptions, TimeUnit
 from odps_frames.model.splits import ByRows, BySize
 from odps_frames.model.types import Kind, PrimitiveType
-from odps_frames.progress import ProgressOption, followed
+from odps_frames.progress import followed
+from odps_frames.scan_blobs import delivered, file_maker, marked, refuse_files, shown_blobs
+from odps_frames.scan_options import ScanOptions
 from odps_frames.scan_rows import needed, previewed, shaped, speakable
 from odps_frames.transport.retry import Meter
-from odps_frames.wire.compression import Compression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from odps_frames.filters import Condition
     from odps_frames.model.catalog import TableInfo
     from odps_frames.model.schema import Column
-    from odps_frames.model.splits import SplitBy
-    from odps_frames.model.table import Partition
+    from odps_frames.model.splits import Split, SplitBy
+    from odps_frames.model.table import InstanceRef, Partition
     from odps_frames.partitions import Selection
     from odps_frames.read.session import ReadSession
 
@@ -56,23 +57,6 @@ SPLIT_ROWS = 1_000_000
 MAX_NAMED = 10_000
 """More partitions than this are not named because of a filter alone."""
 _TIMESTAMPS = frozenset({PrimitiveType(Kind.TIMESTAMP), PrimitiveType(Kind.TIMESTAMP_NTZ)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScanOptions:
-    """How a scan is carried out; none of it changes the rows."""
-
-    timestamp_unit: TimeUnit | None = None
-    datetime_unit: TimeUnit | None = None
-    split_by: SplitBy = field(default_factory=BySize)
-    max_workers: int | None = None
-    compression: Compression = Compression.NONE
-    preserve_order: bool = True
-    max_bytes: int | None = None
-    validate: bool = True
-    progress: ProgressOption = False
-    push_down: bool = True
-    """Let the service, and the choice of partitions, leave out rows that a filter would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +82,13 @@ class Scan:
     selections: tuple[Selection, ...] = ()
     row_limit: int | None = None
     options: ScanOptions = field(default_factory=ScanOptions, repr=False)
+    instance: InstanceRef | None = None
+    """Whose result is read, where it is no table."""
 
     @property
     def table(self) -> str:
-        """The full name of the table."""
-        return str(self.info.ref)
+        """The full name of the table, or of the instance whose result is read."""
+        return str(self.instance or self.info.ref)
 
     @property
     def schema(self) -> tuple[Column, ...]:
@@ -113,7 +99,7 @@ class Scan:
     @property
     def arrow_schema(self) -> pa.Schema:
         """The schema of the batches, in the units asked for or the default ones."""
-        return normal_schema(self.schema, self._arrow())
+        return normal_schema(self.schema, self.options.arrow)
 
     def select(self, *columns: str) -> Self:
         """Keep these columns, in this order.
@@ -162,13 +148,12 @@ class Scan:
 
     def to_batches(self, meter: Meter | None = None) -> pa.RecordBatchReader:
         """Read as a stream; memory does not grow with the table."""
-        opened = self._open(meter or Meter())
+        opened = self._in_arrow(meter or Meter())
         return pa.RecordBatchReader.from_batches(opened.schema, opened.batches)
 
     def to_arrow(self, meter: Meter | None = None) -> pa.Table:
         """Read into a table."""
-        opened = self._open(meter or Meter())
-        return pa.Table.from_batches(opened.batches, schema=opened.schema)
+        return self._read(meter or Meter(), Scan._in_arrow)[1]
 
     def to_pandas(
         self,
@@ -179,8 +164,7 @@ class Scan:
     ) -> pd.DataFrame:
         """Read into a DataFrame; ``attrs["odps"]`` says where it came from and what it took."""
         meter, started = Meter(), time.monotonic()
-        opened = self._open(meter)
-        table = pa.Table.from_batches(opened.batches, schema=opened.schema)
+        opened, table = self._read(meter, Scan._delivered)
         n_rows = table.num_rows
         frame = to_pandas(
             table,
@@ -188,9 +172,25 @@ class Scan:
             dtype_backend=dtype_backend,
             types_mapper=types_mapper,
             tz=tz or self.connection.config.timezone,
+            blob_of=file_maker(self.connection, self.options.blobs),
         )
         frame.attrs["odps"] = self._facts(opened, meter, n_rows, started)
         return frame
+
+    def _read(
+        self, meter: Meter, begin: Callable[[Scan, Meter], _Opened]
+    ) -> tuple[_Opened, pa.Table]:
+        plan = self
+        while True:
+            opened = begin(plan, meter)
+            try:
+                return opened, pa.Table.from_batches(opened.batches, schema=opened.schema)
+            except CastError:
+                how = plan.options
+                if self.instance is None or how.timestamp_unit or not self._has_timestamps():
+                    raise
+            # A query's session names no unit: times beyond nanoseconds are found on the way.
+            plan = replace(plan, options=replace(how, timestamp_unit=TimeUnit.MICRO))
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """Read the first rows into a DataFrame."""
@@ -204,8 +204,19 @@ class Scan:
 
     def open(self, meter: Meter) -> tuple[pa.Schema, Iterator[pa.RecordBatch], dict[str, Any]]:
         """Begin to read: the schema, the batches, and what is known of the read."""
-        opened = self._open(meter)
+        opened = self._delivered(meter)
         return opened.schema, opened.batches, self._facts(opened, meter, None, time.monotonic())
+
+    def _in_arrow(self, meter: Meter) -> _Opened:
+        refuse_files(self.schema, self.options.blobs)
+        opened = self._delivered(meter)
+        return replace(opened, schema=marked(opened.schema, self.schema, self.options.blobs))
+
+    def _delivered(self, meter: Meter) -> _Opened:
+        """Begin to read; blobs are what they were asked for as."""
+        opened = self._open(meter)
+        read = functools.partial(self.connection.read_blobs, meter=meter)
+        return replace(opened, batches=delivered(opened.batches, self.schema, read, self.options))
 
     def _facts(
         self, opened: _Opened, meter: Meter, n_rows: int | None, started: float
@@ -217,20 +228,17 @@ class Scan:
             "bytes": meter.bytes,
             "retries": meter.retries,
             "seconds": round(time.monotonic() - started, 3),
+            "blobs": shown_blobs(self.schema, self.options.blobs),
         }
 
     def _output(self, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(names) if self.columns is None else self.columns
 
-    def _arrow(self) -> ArrowOptions:
-        return ArrowOptions(
-            self.options.timestamp_unit or TimeUnit.NANO,
-            self.options.datetime_unit or TimeUnit.MILLI,
-        )
-
     def _open(self, meter: Meter) -> _Opened:
         if self.row_limit == 0:
             return self._empty()
+        if self.instance is not None:
+            return self._result(self.instance, meter)
         chosen = self._chosen_partitions()
         if chosen == ():
             return self._empty()
@@ -238,11 +246,25 @@ class Scan:
         if first is not None:
             return first
         session = self._session(chosen, meter)
-        self._check_size(session)
+        self.options.check_size(self.table, session.info.stats.estimated_bytes)
+        exact = None if chosen is None or speakable(chosen) else frozenset(chosen)
+        return self._streamed(session, meter, exact=exact)
+
+    def _streamed(
+        self,
+        session: ReadSession,
+        meter: Meter,
+        *,
+        splits: tuple[Split, ...] | None = None,
+        columns: tuple[str, ...] | None = None,
+        exact: frozenset[Partition] | None = None,
+    ) -> _Opened:
         schema = normal_schema(self.schema, session.spec.arrow)
         batches = session.batches(
+            splits,
             options=BatchOptions(
                 max_rows=min(BATCH_ROWS, self.row_limit or BATCH_ROWS),
+                columns=columns,
                 accept_encoding=self.options.compression.content_encoding,
             ),
             validate=self.options.validate,
@@ -250,16 +272,29 @@ class Scan:
             ordered=self.options.preserve_order,
             meter=meter,
         )
+        stats = session.info.stats
         shown = followed(
             batches,
             meter,
             self.options.progress,
             label=f"reading {self.info.ref.table}",
-            total=session.info.stats.estimated_rows,
+            total=stats.estimated_rows if self.instance is None else session.info.n_rows,
         )
-        exact = None if chosen is None or speakable(chosen) else frozenset(chosen)
         rows = shaped(shown, schema, condition=self.condition, exact=exact, limit=self.row_limit)
         return _Opened(rows, schema, session.session_id)
+
+    def _result(self, instance: InstanceRef, meter: Meter) -> _Opened:
+        """The rows of a query: its session is read by ranges, and by columns only then."""
+        by = ByRows(SPLIT_ROWS)
+        session = self.connection.read_session(
+            instance, meter=meter, arrow=self.options.arrow, split_by=by
+        )
+        columns, _ = needed(self.info.schema, self.columns, self.condition, by_partition=False)
+        splits = session.splits
+        if self.row_limit is not None and self.condition is None:
+            first = min(self.row_limit, session.info.n_rows or 0)
+            splits = replace(session.info, n_rows=first).splits(by)
+        return self._streamed(session, meter, splits=splits, columns=columns)
 
     def _empty(self) -> _Opened:
         return _Opened(iter(()), self.arrow_schema, None)
@@ -331,7 +366,7 @@ class Scan:
 
     def _ways(self) -> Iterator[dict[str, Any]]:
         """How to ask, best first: a service may refuse units, or words of a filter."""
-        units = [self._arrow()]
+        units = [self.options.arrow]
         if self.options.timestamp_unit is None and self._has_timestamps():
             # A service that cannot say a stored time in nanoseconds refuses the unit;
             # microseconds hold all times that MaxCompute has.
@@ -352,13 +387,3 @@ class Scan:
             self.info.schema, self.columns, self.condition, by_partition=bool(self.selections)
         )
         return any(self.info.schema.column(name).type in _TIMESTAMPS for name in data)
-
-    def _check_size(self, session: ReadSession) -> None:
-        estimate = session.info.stats.estimated_bytes
-        limit = self.options.max_bytes
-        if limit is not None and estimate is not None and estimate > limit:
-            msg = (
-                f"{self.table} would bring about {estimate:,} bytes; max_bytes={limit:,}. Select "
-                "columns or partitions, read in chunks with chunksize=, or raise the limit"
-            )
-            raise ReadTooLarge(msg)

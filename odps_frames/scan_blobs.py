@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from odps_frames.model.schema import Column
     from odps_frames.read.blob_bytes import ReadBlobs
     from odps_frames.read.stored_blob import BlobSite
-    from odps_frames.scan_options import ScanOptions
+    from odps_frames.scan_options import BlobsOption, ScanOptions
 
 __all__ = [
     "REFERENCES",
-    "BlobsOption",
-    "check_blobs",
     "delivered",
     "file_maker",
     "marked",
@@ -29,23 +27,8 @@ __all__ = [
     "shown_blobs",
 ]
 
-BlobsOption: TypeAlias = Literal["refs", "bytes", "files"]
-
 REFERENCES: dict[bytes | str, bytes | str] = {b"odps_frames.blobs": b"refs"}
 """Says of a column of Arrow that it holds references, which nobody may take for contents."""
-
-
-def check_blobs(blobs: object) -> None:
-    """Refuse what is none of the three ways.
-
-    Raises
-    ------
-    ValueError
-        With those that there are.
-    """
-    if blobs not in get_args(BlobsOption):
-        msg = f"blobs={blobs!r}; expected one of {list(get_args(BlobsOption))}"
-        raise ValueError(msg)
 
 
 def blob_columns(columns: tuple[Column, ...]) -> tuple[str, ...]:

@@ -277,8 +277,8 @@ def test_unknown_tables_and_names(client: LocalClient) -> None:
         of.read_odps("nowhere", client=client)
     with pytest.raises(of.NotFound):
         of.read_odps("no_project.t", client=client)
-    with pytest.raises(ValueError, match="not a table name"):
-        of.read_odps("SELECT 1", client=client)
+    with pytest.raises(ValueError, match="neither the name of a table nor a query"):
+        of.read_odps("my table", client=client)
     with pytest.raises(TypeError, match="expected its name"):
         of.read_odps(7, client=client)  # type: ignore[call-overload]  # that is the point
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlglot import exp
 
-from odps_frames.emulator.sql.aggregates import AGGREGATES
 from odps_frames.emulator.sql.casts import cast, common
+from odps_frames.emulator.sql.clauses import has_aggregate, limits, unaliased, without_parts
 from odps_frames.emulator.sql.expressions import Binder, name_of
 from odps_frames.emulator.sql.relations import Relations
 from odps_frames.emulator.sql.scopes import Scope, only
@@ -73,7 +73,7 @@ class Queries:
             With the place, for whatever is wrong with it or not known here.
         """
         if isinstance(node, exp.Query) and node.args.get("with_"):
-            return self._with(node).bind(_without_parts(node), parent)
+            return self._with(node).bind(without_parts(node), parent)
         if isinstance(node, exp.Select):
             return _Select(self, node, parent).bind()
         if isinstance(node, exp.SetOperation):
@@ -318,10 +318,10 @@ class _Select:
             if binder.groups is None:
                 raise self._context.fault(having, "HAVING without groups")
             inner = replace(binder, windows=False)
-            yield f"HAVING {inner.condition(_unaliased(having.this, self._node, binder))}"
+            yield f"HAVING {inner.condition(unaliased(having.this, self._node, binder))}"
         if qualify := self._node.args.get("qualify"):
             del outputs
-            condition = _unaliased(qualify.this, self._node, binder)
+            condition = unaliased(qualify.this, self._node, binder)
             yield f"QUALIFY {binder.condition(condition)}"
 
     def _order(self, binder: Binder, outputs: Sequence[_Output], *, distinct: bool) -> str:
@@ -348,59 +348,7 @@ class _Select:
             named = [output for output in outputs if output.name.lower() == key.name.lower()]
             if len({output.value.sql for output in named}) == 1:
                 return named[0].value
-        return binder.bind(_unaliased(key, self._node, binder))
-
-
-def _without_parts(node: exp.Expr) -> exp.Expr:
-    bare = node.copy()
-    bare.set("with_", None)
-    return bare
-
-
-def _unaliased(node: exp.Expr, select: exp.Select, binder: Binder) -> exp.Expr:
-    """Put what an alias stands for in its place, where no column has that name."""
-    aliases = {
-        item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)
-    }
-
-    def resolved(part: exp.Expr) -> exp.Expr:
-        if isinstance(part, exp.Column) and len(part.parts) == 1:
-            meant = aliases.get(part.name.lower())
-            if meant is not None and not binder.scope.columns(part.name):
-                copied: exp.Expr = meant.copy()
-                return copied
-        return part
-
-    found: exp.Expr = node.transform(resolved)
-    return found
-
-
-def has_aggregate(node: exp.Expr) -> bool:
-    """Whether an expression has a function of a group, itself and not in a query inside."""
-    if isinstance(node, exp.Query):
-        return False
-    if isinstance(node, exp.Window):
-        over = [*(node.args.get("partition_by") or ()), node.args.get("order")]
-        inside = [*node.this.expressions, *over]
-        return any(has_aggregate(part) for part in inside if part is not None)
-    if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATES:
-        return True
-    return any(has_aggregate(child) for child in node.iter_expressions())
-
-
-def limits(context: Context, node: exp.Expr) -> str:
-    """Write LIMIT and OFFSET."""
-    text = ""
-    for key, word in (("limit", "LIMIT"), ("offset", "OFFSET")):
-        clause = node.args.get(key)
-        if clause is None:
-            continue
-        only(context, clause, "expression", what=word)
-        number = clause.expression
-        if not isinstance(number, exp.Literal) or number.is_string or not number.this.isdecimal():
-            raise context.fault(clause, f"{word} takes a whole number")
-        text += f" {word} {int(number.this)}"
-    return text
+        return binder.bind(unaliased(key, self._node, binder))
 
 
 def typed(bound: BoundQuery, context: Context) -> BoundQuery:
