@@ -38,6 +38,9 @@ class BlobCellType(pa.ExtensionType):
     def __arrow_ext_serialize__(self) -> bytes:
         return b""
 
+    def __hash__(self) -> int:
+        return hash(self.extension_name)
+
     @classmethod
     def __arrow_ext_deserialize__(cls, storage: object, serialized: bytes) -> BlobCellType:
         return cls()
@@ -62,11 +65,13 @@ class BlobCells:
     """The objects of the columns of one write."""
 
     def __init__(self) -> None:
-        self._cells: list[Any] = []
-        self._once: set[int] = set()
+        self._cells: dict[int, Any] = {}
+        self._n_cells = 0
+        self._once: dict[int, object] = {}
 
-    def __getitem__(self, number: int) -> Any:  # noqa: ANN401  what the caller had there
-        return self._cells[number]
+    def take(self, number: int) -> Any:  # noqa: ANN401  what the caller had there
+        """Return an object, and keep it no longer."""
+        return self._cells.pop(number)
 
     def numbered(self, values: AnyArray) -> AnyArray:
         """Return an array of numbers for objects, none of which is missing.
@@ -81,9 +86,9 @@ class BlobCells:
                 why = self._refusal(value)
                 if why is not None:
                     raise Misfit(position, show(value), why)
-        start = len(self._cells)
-        self._cells.extend(values)
-        numbers: AnyArray = pa.array(range(start, len(self._cells)), pa.int64())
+        start, self._n_cells = self._n_cells, self._n_cells + len(values)
+        self._cells.update(zip(range(start, self._n_cells), values, strict=True))
+        numbers: AnyArray = pa.array(range(start, self._n_cells), pa.int64())
         return pa.ExtensionArray.from_storage(BLOB_CELL, numbers)
 
     def _refusal(self, value: Any) -> str | None:  # noqa: ANN401  whatever stands there
@@ -121,5 +126,5 @@ class BlobCells:
             return "it is closed; give its path, or open it"
         if id(file) in self._once:
             return "the same open file stands twice, and is read once; give its path instead"
-        self._once.add(id(file))
+        self._once[id(file)] = file
         return None

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from odps_frames.convert.blob_cells import Reopenable
+from odps_frames.errors import CorruptStream
 from odps_frames.model.blob import BlobRef
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from odps_frames.read.blobs import BlobFile
 
-__all__ = ["BlobSite", "StoredBlob"]
+__all__ = ["BlobSite", "StoredBlob", "open_remote"]
 
 _SKIP_BYTES = 1 << 18
 
@@ -141,10 +142,15 @@ class StoredBlob(Reopenable):
         return f"StoredBlob({self.ref.text!r}, {known})"
 
 
+def open_remote(blob: StoredBlob, size: int | None) -> io.BufferedReader:
+    """Open a blob whose size is known already, so that to measure it costs nothing."""
+    return io.BufferedReader(_Remote(blob.ref, blob.site, size))
+
+
 class _Remote(io.RawIOBase):
     """The bytes of a blob by place; nothing is asked before the first read."""
 
-    def __init__(self, ref: BlobRef, site: BlobSite) -> None:
+    def __init__(self, ref: BlobRef, site: BlobSite, size: int | None = None) -> None:
         super().__init__()
         self._ref = ref
         self._site = site
@@ -153,7 +159,7 @@ class _Remote(io.RawIOBase):
         self._stream: BlobFile | None = None
         self._reached = 0
         """Where the stream stands."""
-        self.size: int | None = None
+        self.size = size
 
     def readable(self) -> bool:
         return True
@@ -178,7 +184,8 @@ class _Remote(io.RawIOBase):
     def readinto(self, buffer: Buffer, /) -> int:
         if self.closed:
             raise ValueError(f"blob {self._ref} is closed")
-        if self.size is not None and self._place >= self.size:
+        beyond = self.size is not None and self._place >= self.size
+        if beyond and (self._stream is None or self._reached != self._place):
             return 0
         if self._stream is None or self._reached > self._place:
             self._begin()
@@ -201,6 +208,9 @@ class _Remote(io.RawIOBase):
         got = self._stream.readinto(window)
         self._reached += got
         if not got:
+            if self.size not in (None, self._reached):
+                msg = f"blob {self._ref} of {self.size} bytes has {self._reached} when read"
+                raise CorruptStream(msg)
             self.size = self._reached
         return got
 
