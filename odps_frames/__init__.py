@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from odps_frames.chunks import FrameReader
 from odps_frames.changes import Changes, read_odps_changes
+from odps_frames.chunks import FrameReader
 from odps_frames.client import Client
 from odps_frames.config import Config, Timeout
 from odps_frames.connect import connect

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 
 from odps_frames.convert.arrow import normal_schema
-from odps_frames.errors import NotFound
+from odps_frames.errors import NotFound, ProtocolError
+from odps_frames.model.splits import ByRows
 from odps_frames.model.table import Partition
 from odps_frames.scan import Scan, ScanOptions
 from odps_frames.scan_rows import previewed, shaped
@@ -66,6 +67,18 @@ class Table:
     def buckets(self) -> Buckets | None:
         """How its rows are put into buckets; None for a table that is not clustered."""
         return self._connection.further(self.info).buckets
+
+    @property
+    def version(self) -> int:
+        """The present version of its rows; asked for anew each time."""
+        found = self._connection.describe(self.ref, extended=True).data_version
+        if found is None:
+            session = self._connection.read_session(self.ref, split_by=ByRows(rows=1))
+            found = session.info.latest_version
+        if found is None:
+            msg = f"the service does not say the version of table {self.name}"
+            raise ProtocolError(msg)
+        return found
 
     def partitions(self, prefix: Spec | None = None) -> list[Partition]:
         """List the partitions, or those that begin with ``prefix``."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IncrementalForm",
+    "asked_incremental",
     "decode_arrow_options",
     "decode_data_format",
     "decode_incremental",
@@ -136,6 +137,17 @@ def decode_incremental(document: Mapping[str, Any]) -> Incremental:
         )
         raise ValueError(msg)
     return Incremental(since, _bound(document, "To"), documents.text(document, "Mode"))
+
+
+def asked_incremental(document: Mapping[str, Any]) -> Incremental | None:
+    """Read whether changes are asked for, and which."""
+    options = documents.section(document, "IncrementalReadOptions")
+    if documents.flag(document, "IncrementalRead"):
+        return decode_incremental(options)
+    if options:
+        msg = "IncrementalReadOptions without IncrementalRead; expected both, or neither"
+        raise ValueError(msg)
+    return None
 
 
 def _bound(document: Mapping[str, Any], key: str) -> int | str | None:

@@ -28,6 +28,7 @@ from odps_frames.wire.instance_read import (
 )
 from odps_frames.wire.read_options import (
     IncrementalForm,
+    asked_incremental,
     decode_arrow_options,
     decode_data_format,
     decode_incremental,
@@ -126,13 +127,6 @@ def _selection(name: str, items: tuple[str, ...] | None) -> list[str]:
 def decode_create(request: Request) -> ReadSpec:
     """Read what a session is to bring; a bare instance request asks for everything."""
     document = document_of(request)
-    incremental = None
-    options = documents.section(document, "IncrementalReadOptions")
-    if documents.flag(document, "IncrementalRead"):
-        incremental = decode_incremental(options)
-    elif options:
-        msg = "IncrementalReadOptions without IncrementalRead; expected both, or neither"
-        raise ValueError(msg)
     return ReadSpec(
         table=target_of(request),
         columns=documents.texts(document, "RequiredDataColumns"),
@@ -144,7 +138,7 @@ def decode_create(request: Request) -> ReadSpec:
         row_filter=documents.text(document, "FilterPredicate"),
         row_filter_fallback=documents.flag(document, "FilterPredicateFallback"),
         max_files_per_split=documents.number(document, "SplitMaxFileNum") or None,
-        incremental=incremental,
+        incremental=asked_incremental(document),
         result=decode_result_options(document),
     )
 
