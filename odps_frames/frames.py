@@ -8,7 +8,6 @@ from odps_frames.chunks import FrameReader
 from odps_frames.connect import client_of
 from odps_frames.model.read import TimeUnit
 from odps_frames.model.splits import split_by_of
-from odps_frames.model.table import Partition
 from odps_frames.progress import check_progress
 from odps_frames.query import Query
 from odps_frames.scan import Scan, ScanOptions
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from odps_frames.partitions import Selection
     from odps_frames.progress import ProgressOption
     from odps_frames.scan import DtypeBackend
+    from odps_frames.scan_blobs import BlobsOption
 
 __all__ = ["CompressionOption", "compression_of", "read_odps", "scan_odps"]
 
@@ -51,6 +51,7 @@ class ReadOptions(TypedDict, total=False):
     max_workers: int | None
     compression: CompressionOption
     max_bytes: int | None
+    blobs: BlobsOption
     client: Client | object | None
     storage_options: Mapping[str, Any] | None
     progress: ProgressOption
@@ -82,6 +83,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     max_workers: int | None = None,
     compression: CompressionOption = "auto",
     max_bytes: int | None = None,
+    blobs: BlobsOption = "refs",
     client: Client | object | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = "auto",
@@ -123,7 +125,11 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     compression : {"auto", None, "lz4", "zstd"}
         On the way; "auto" is none on this machine, else lz4.
     max_bytes : int, optional
-        More than that, by the service's estimate, raises before a byte is read.
+        More than that, by the service's estimate, raises before a byte is read. The estimate
+        knows of no blobs; more bytes of them raise as they come.
+    blobs : {"refs", "bytes", "files"}
+        What stands for a BLOB, also inside arrays, maps and structs: its reference, for
+        ``client.read_blobs``; its bytes; or a file, opened when it is read (``StoredBlob``).
     client, storage_options : optional
         Whom to ask; by default the current client.
     progress : bool, "auto" or callable
@@ -168,6 +174,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         max_workers=max_workers,
         compression=compression,
         max_bytes=max_bytes,
+        blobs=blobs,
         client=client,
         storage_options=storage_options,
         progress=progress,
@@ -206,6 +213,7 @@ def scan_odps(  # noqa: PLR0913  the front door
     max_workers: int | None = None,
     compression: CompressionOption = "auto",
     max_bytes: int | None = None,
+    blobs: BlobsOption = "refs",
     client: Client | object | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = False,
@@ -251,6 +259,7 @@ def scan_odps(  # noqa: PLR0913  the front door
         compression=compression_of(compression, asked.config),
         preserve_order=preserve_order,
         max_bytes=max_bytes,
+        blobs=blobs,
         progress=progress,
     )
     if text is None:

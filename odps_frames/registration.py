@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from odps_frames.frames import read_odps, to_odps
+from odps_frames.frame_writes import to_odps
+from odps_frames.frames import read_odps
 
 if TYPE_CHECKING:
     from collections.abc import Callable

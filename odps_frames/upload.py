@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import pyarrow as pa
-
-from odps_frames.convert.fit import Fitter
-from odps_frames.convert.frames import arrow_reader
-from odps_frames.creation import (
-    Place,
-    TakenError,
-    existing_table,
-    key_of,
-    occupied,
-    planned_schema,
-)
-from odps_frames.errors import Conflict, ProtocolError, SchemaMismatch
-from odps_frames.flow import Flow
-from odps_frames.operations import Operations, without_operation
+from odps_frames.blob_placing import BlobPlacer
+from odps_frames.creation import Place, TakenError
+from odps_frames.errors import Conflict, ProtocolError
+from odps_frames.preparation import prepare
 from odps_frames.progress import followed, tell_end
-from odps_frames.target import Target
 from odps_frames.transport.retry import Meter
-from odps_frames.upserts import KeyedFlow
-from odps_frames.widening import add_columns, new_columns, widened
-from odps_frames.wire.arrow_stream import impossible_types
+from odps_frames.widening import add_columns
 from odps_frames.write.fan import write_blocks
 from odps_frames.write_options import WriteResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from odps_frames.connection import Connection
-    from odps_frames.model.schema import Column, TableSchema
     from odps_frames.model.table import TableRef
+    from odps_frames.preparation import Prepared
     from odps_frames.write_options import WriteOptions
 
 __all__ = ["upload"]
@@ -46,81 +29,25 @@ def upload(
 ) -> WriteResult:
     """Write data into a table with one commit; see ``to_odps`` for the contract."""
     started = time.monotonic()
-    present = existing_table(connection, ref, keyed=options.mode == "upsert")
-    schema = present.schema if present else None
-    known = schema.all_columns if schema else ()
-    reader = arrow_reader(data, index=options.index, columns=known)
-    if impossible := impossible_types(reader.schema):
-        raise SchemaMismatch(impossible)
-    if options.mode in ("error", "ignore") and occupied(connection, ref, schema, options.partition):
+    prepared = prepare(connection, data, ref, options)
+    if prepared is None:
         return _refused(ref, options, started)
-    new, key = schema is None, key_of(ref, present, options)
-    source = without_operation(reader.schema) if options.mode == "upsert" else reader.schema
-    schema, added = _schema(ref, schema, source, options)
-    schema = schema.keyed(key)
-    target = Target.of(ref, schema, source.names, options)
-    in_memory = _in_memory(data)
-    tz = connection.config.timezone
-    flow = _flow(schema, reader.schema, target, options, key=key, tz=tz, in_memory=in_memory)
-    batches: Iterator[pa.RecordBatch] = flow.batches(iter(reader))
-    if in_memory:
-        batches = iter(list(batches))  # so that every value is known to fit before one is sent
-        flow.check_named(options)
+    flow, key = prepared.flow, prepared.key
     fresh = options.mode in ("error", "ignore")
     alone = fresh or (bool(key) and options.mode != "upsert")
-    place = Place(connection, ref, options.partition if fresh and not target.dynamic else None)
+    place = Place(connection, ref, options.partition if fresh and not flow.target.dynamic else None)
     made = place.made(
-        schema if new else None, lifecycle=options.lifecycle, alone=alone, primary_key=key
+        prepared.schema if prepared.new else None,
+        lifecycle=options.lifecycle,
+        alone=alone,
+        primary_key=key,
     )
     try:
         with made:
-            add_columns(connection, ref, added)
-            return _send(connection, ref, flow, batches, started)
+            add_columns(connection, ref, prepared.added)
+            return _send(connection, ref, prepared, started)
     except TakenError:
         return _refused(ref, options, started)
-
-
-def _flow(
-    schema: TableSchema,
-    source: pa.Schema,
-    target: Target,
-    options: WriteOptions,
-    *,
-    key: tuple[str, ...],
-    tz: str,
-    in_memory: bool,
-) -> Flow:
-    """Make what casts the rows and counts them."""
-    if key:
-        operations = Operations.of_data(schema, source, target, options, key=key, tz=tz)
-        return KeyedFlow(operations, target, options, key=key, in_memory=in_memory)
-    fitter = Fitter(
-        schema,
-        target.columns,
-        source,
-        schema_mode=options.schema_mode,
-        fill_missing=options.fill_missing,
-        tz=tz,
-    )
-    return Flow(fitter, target, options)
-
-
-def _schema(
-    ref: TableRef, present: TableSchema | None, source: pa.Schema, options: WriteOptions
-) -> tuple[TableSchema, tuple[Column, ...]]:
-    """The schema of the table once it is ready for the rows, and the columns that it lacks yet."""
-    if present is not None:
-        added = new_columns(ref, present, source, options)
-        return widened(present, added), added
-    planned = planned_schema(
-        ref,
-        source,
-        create=options.create,
-        partition=options.partition,
-        partition_cols=options.partition_cols or (),
-        odps_types=options.odps_types,
-    )
-    return planned, ()
 
 
 def _refused(ref: TableRef, options: WriteOptions, started: float) -> WriteResult:
@@ -138,11 +65,11 @@ def _refused(ref: TableRef, options: WriteOptions, started: float) -> WriteResul
 def _send(
     connection: Connection,
     ref: TableRef,
-    flow: Flow,
-    batches: Iterator[pa.RecordBatch],
+    prepared: Prepared,
     started: float,
 ) -> WriteResult:
-    options, target, meter = flow.options, flow.target, Meter()
+    flow, meter = prepared.flow, Meter()
+    options, target = flow.options, flow.target
     session = connection.write_session(
         ref,
         meter=meter,
@@ -150,7 +77,11 @@ def _send(
         overwrite=target.overwrite,
     )
     with session:
-        blocks = session.blocks(flow.schema, options.compression.ipc_codec)
+        placer = BlobPlacer(
+            session, flow.schema, prepared.blobs, connection, n_workers=options.n_streams
+        )
+        blocks = session.blocks(placer.schema, options.compression.ipc_codec)
+        batches = placer.placed(prepared.batches)
         shown = followed(batches, meter, options.progress, label=f"writing {ref.table}")
         session.accept(write_blocks(blocks, shown, n_streams=options.n_streams))
         tell_end(options.progress, meter)
@@ -181,11 +112,3 @@ def _nothing(ref: TableRef, started: float) -> WriteResult:
         retries=0,
         seconds=round(time.monotonic() - started, 3),
     )
-
-
-def _in_memory(data: Any) -> bool:  # noqa: ANN401  whatever the caller has
-    """Whether the data is at hand as a whole, so that it can be checked before any is sent."""
-    if isinstance(data, pd.DataFrame | pa.Table | pa.RecordBatch):
-        return True
-    kind = type(data)
-    return kind.__module__.partition(".")[0] == "polars" and kind.__name__ == "DataFrame"
