@@ -215,3 +215,86 @@ def test_partition_columns_of_every_type(
     back = stored(client, table)
     assert back["pt"].to_pylist() == [value, value]
     assert of.scan_odps(table, partitions={"pt": value}, client=client).to_arrow().num_rows == 2
+
+
+FLAT = [kind for kind in COLUMNS if "<" not in kind]
+
+
+def nested(values: Any) -> pa.Table:
+    """Put every value into a list, a map, a struct, and a list in a struct in a map."""
+    n = len(values)
+    one_each: Any = pa.array(range(n + 1), pa.int32())
+    keys: Any = pa.array([f"k{i}" for i in range(n)])
+    lists = pa.ListArray.from_arrays(one_each, values)
+    structs: Any = pa.StructArray.from_arrays([lists], ["x"])
+    return pa.table(
+        {
+            "l": lists,
+            "m": pa.MapArray.from_arrays(one_each, keys, values),
+            "s": pa.StructArray.from_arrays([values, lists], ["a", "b"]),
+            "d": pa.MapArray.from_arrays(one_each, keys, structs),
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", FLAT)
+def test_every_type_stands_in_every_nested_one(client: LocalClient, table: str, kind: str) -> None:
+    columns = {
+        "l": f"array<{kind}>",
+        "m": f"map<string,{kind}>",
+        "s": f"struct<a:{kind},b:array<{kind}>>",
+        "d": f"map<string,struct<x:array<{kind}>>>",
+    }
+    client.create_table(table, columns)
+    data = nested(COLUMNS[kind])
+    of.to_odps(data, table, client=client)
+    back = stored(client, table)
+    assert back.cast(data.schema).equals(data)
+    again = of.read_odps(table, client=client)
+    of.to_odps(again, table, mode="overwrite", client=client)
+    assert stored(client, table).equals(back)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("varchar(3)", "abcd"), ("char(2)", "abc"), ("varchar(1)", "🚀🚀")]
+)
+@pytest.mark.parametrize("inside", ["{}", "array<{}>", "struct<a:{}>"])
+def test_texts_that_are_too_long_are_refused_on_both_sides(
+    client: LocalClient, table: str, kind: str, text: str, inside: str
+) -> None:
+    client.create_table(table, {"v": inside.format(kind)})
+    texts = pa.array([text[:1], None, text])
+    values: Any = texts
+    if inside.startswith("array"):
+        values = pa.ListArray.from_arrays([0, 1, 2, 3], texts)
+    elif inside.startswith("struct"):
+        values = pa.StructArray.from_arrays([texts], ["a"])
+    with pytest.raises(of.CastError, match="column 'v', row 2 "):
+        of.to_odps(pa.table({"v": values}), table, client=client)
+    batch = pa.record_batch({"v": values})
+    session = client.write_session(table)
+    with (
+        pytest.raises(of.ServiceError, match="longer than"),
+        session,
+        session.open_stream("s", schema=batch.schema) as writer,
+    ):
+        writer.write(batch)
+    assert stored(client, table).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("interval_year_month", "interval_year_month"),
+        ("geography", "geography"),
+        ("variant", "variant"),
+        ("vector(float,3)", "vector"),
+        ("array<geography>", "geography"),
+    ],
+)
+def test_types_that_cannot_be_kept_are_refused_when_a_table_is_made(
+    client: LocalClient, table: str, kind: str, named: str
+) -> None:
+    with pytest.raises(of.OdpsError, match=named):
+        client.create_table(table, {"v": kind})
+    assert not client.exists(table)

@@ -299,3 +299,22 @@ def test_a_short_decimal_is_widened(column: Callable[..., Column]) -> None:
 def test_a_batch_without_columns_keeps_its_rows() -> None:
     sent = batch(pa.array([1, 2])).select([])
     assert normalise(sent, ()).num_rows == 2
+
+
+def vectors(*values: list[float] | None) -> pa.RecordBatch:
+    return batch(pa.array(values, pa.list_(pa.float32())))
+
+
+@pytest.mark.parametrize("type_", ["vector(float,2)", "array<vector(float,2)>"])
+def test_vectors_have_the_length_that_their_type_says(type_: str) -> None:
+    nested = type_.startswith("array")
+
+    def given(*values: list[float] | None) -> pa.RecordBatch:
+        found: Any = vectors(*values).column(0)
+        return batch(pa.ListArray.from_arrays([0, len(values)], found) if nested else found)
+
+    columns = (Column("x", parse_type(type_)),)
+    right = given([1.0, 2.0], None)
+    assert normalise(right, columns).column(0).to_pylist() == right.column(0).to_pylist()
+    with pytest.raises(CastError, match=f"row {10 if nested else 11} .*a vector has 2 elements"):
+        normalise(given([1.0, 2.0], [1.0]), columns, first_row=10)
