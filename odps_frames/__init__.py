@@ -57,6 +57,7 @@ from odps_frames.queries import read_odps_query, read_odps_table
 from odps_frames.query import Query
 from odps_frames.read.blobs import BlobFile
 from odps_frames.read.session import ReadSession
+from odps_frames.read.stored_blob import StoredBlob
 from odps_frames.registration import register, unregister
 from odps_frames.scan import Scan
 from odps_frames.table import Table
@@ -117,6 +118,7 @@ __all__ = [
     "Split",
     "SqlError",
     "StagedBlob",
+    "StoredBlob",
     "StreamId",
     "Table",
     "TableRef",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from odps_frames.partitions import Selection
     from odps_frames.progress import ProgressOption
     from odps_frames.scan import DtypeBackend
-    from odps_frames.scan_blobs import BlobsOption
+    from odps_frames.scan_options import BlobsOption
 
 __all__ = ["CompressionOption", "compression_of", "read_odps", "scan_odps"]
 
