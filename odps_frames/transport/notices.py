@@ -27,6 +27,8 @@ class Notices:
         self._lock = threading.Lock()
         self._texts: dict[str, None] = {}
         self._new: list[str] = []
+        self.request_id = ""
+        """Of the last answer; what support asks for."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -36,6 +38,7 @@ class Notices:
 
     def heard(self, reply: Reply[T]) -> Reply[T]:
         """Note the warning of an answer, if it has one, and return the answer."""
+        self.request_id = reply.request_id
         text = reply.warning
         if text:
             with self._lock:

@@ -75,6 +75,11 @@ class Committing(abc.ABC):
         return self.notices.texts
 
     @property
+    def request_id(self) -> str:
+        """The id of the last request that was answered, which support asks for."""
+        return self.notices.request_id
+
+    @property
     def commits_itself(self) -> bool:
         """Whether this is the streaming session whose rows are visible as they are taken."""
         return self.session_id == AUTO_COMMIT and self.spec.mode.streams

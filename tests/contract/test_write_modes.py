@@ -198,6 +198,57 @@ def test_a_commit_that_names_no_streams_is_refused(client: Client, name: str, st
     session.abort()
 
 
+@pytest.mark.covers("WriteStreamRequest.compression")
+@pytest.mark.parametrize("version", [None, 1])
+def test_rows_travel_compressed(stand: Stand, client: Client, name: str, version: Any) -> None:
+    sent = {}
+    for compression in (None, "lz4", "zstd"):
+        before = len(stand.service.requests)
+        codec: Any = compression
+        with (
+            client.write_session(name, overwrite=True) as session,
+            session.open_stream("a", schema=SCHEMA, compression=codec, version=version) as writer,
+        ):
+            writer.write(rows(*[7] * 10_000))
+        assert stored(client, name) == [7] * 10_000
+        records = stand.service.requests[before:]
+        sent[codec] = sum(one.n_bytes for one in records if one.operation == "TableWrite")
+    assert max(sent["lz4"], sent["zstd"]) < sent[None] / 10
+
+
+@pytest.mark.covers(
+    "CreateWriteSessionResponse.request_id",
+    "GetWriteSessionResponse.request_id",
+    "CreateWriteStreamResponse.request_id",
+    "GetWriteStreamResponse.request_id",
+    "CloseWriteStreamResponse.request_id",
+)
+def test_every_answer_says_which_request_it_is_of(stand: Stand, client: Client, name: str) -> None:
+    seen = {}
+
+    def note(session: of.WriteSession) -> None:
+        record = stand.service.requests[-1]
+        assert session.request_id == record.request_id
+        seen[record.operation] = record.request_id
+
+    session = client.write_session(name)
+    note(session)
+    session.info()
+    note(session)
+    writer = session.open_stream("a", schema=SCHEMA, version=1)
+    note(session)
+    writer.write(rows(1))
+    writer.flush()
+    note(session)
+    session.close_stream("a", 1)
+    note(session)
+    session.stream("a", 1)
+    note(session)
+    session.commit()
+    note(session)
+    assert len(set(seen.values())) == 7
+
+
 # Exactly once
 
 
