@@ -237,7 +237,7 @@ def test_what_may_not(client: LocalClient, filled: str) -> None:
     with pytest.raises(TypeError, match="int"):
         of.to_odps(7, filled, client=client)
     with pytest.raises(TypeError, match="expected its name"):
-        of.to_odps(FRAME, 7, client=client)  # type: ignore[arg-type]  # that is the point
+        of.to_odps(FRAME, 7, client=client)  # type: ignore[call-overload]  # that is the point
 
 
 def test_a_source_that_fails_leaves_nothing(client: LocalClient, filled: str) -> None:

@@ -36,7 +36,8 @@ def name(stand: Stand) -> str:
 
 
 def write(stand: Stand, name: str, **options: Any) -> of.WriteResult:
-    return of.to_odps(DATA, name, client=stand.client, **options)
+    result: of.WriteResult = of.to_odps(DATA, name, client=stand.client, **options)
+    return result
 
 
 def rows(stand: Stand, name: str) -> int:
