@@ -202,6 +202,21 @@ def test_changes_can_be_carried_out_on_another_table(client: LocalClient, keyed:
     assert frames[0].to_numpy().tolist() == frames[1].to_numpy().tolist()
 
 
+@pytest.mark.covers("CreateReadSessionResponse.incremental_read_options")
+@pytest.mark.parametrize("form", ["range", "named"])
+def test_sessions_of_changes_can_be_had_by_themselves(
+    client: LocalClient, keyed: str, form: Any
+) -> None:
+    asked = of.Incremental(1, 2, "version", form=form)
+    session = client.read_session(keyed, columns=["id"], incremental=asked)
+    assert (session.info.latest_version, session.info.incremental) == (2, asked)
+    assert [column.name for column in session.columns] == ["id", "__operation"]
+    rows = [tuple(row.values()) for row in session.to_arrow().to_pylist()]
+    assert sorted(rows) == [(2, 68), (2, 85), (3, 68), (4, 85)]
+    with pytest.raises(ValueError, match="since=-1"):
+        of.Incremental(-1)
+
+
 def test_a_service_that_does_not_tell_operations() -> None:
     found = told_apart(pa.table({"id": [1, 2]}), ["id"])
     assert found["_op"].to_pylist() == ["upsert", "upsert"]

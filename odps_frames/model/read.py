@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from odps_frames.errors import ProtocolError
 from odps_frames.model.splits import ByBucket, ByRows, BySize, RowRange, Split, SplitBy
@@ -90,8 +90,22 @@ class Incremental:
     """The changes between two versions (``int``) or two times (text as the service takes it)."""
 
     since: int | str
+    """Changes after it are read."""
     until: int | str | None = None
+    """The last change that is read; None is the last one that there is."""
     mode: str | None = None
+    form: Literal["range", "named"] = field(default="range", compare=False)
+    """How it is said to the service: with ``From`` and ``To``, as newer clients do, or with a
+    member for each kind of bound (protocol.md §6.1)."""
+
+    def __post_init__(self) -> None:
+        for name, given in (("since", self.since), ("until", self.until)):
+            if isinstance(given, bool) or (isinstance(given, int) and given < 0):
+                msg = f"{name}={given!r}; expected a version, 0 or more, or a time as text"
+                raise ValueError(msg)
+        if self.form not in ("range", "named"):
+            msg = f"form={self.form!r}; expected 'range' or 'named'"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,9 +106,10 @@ def decode_arrow_options(document: Mapping[str, Any]) -> ArrowOptions:
 
 
 def encode_incremental(
-    incremental: Incremental, form: IncrementalForm = "range"
+    incremental: Incremental, form: IncrementalForm | None = None
 ) -> dict[str, object]:
     """Write ``IncrementalReadOptions`` in one of its two forms (§19, point 1)."""
+    form = form or incremental.form
     bounds = {"From": incremental.since, "To": incremental.until}
     if form == "named":
         bounds = {

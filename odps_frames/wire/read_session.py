@@ -83,7 +83,7 @@ def encode_create(
     spec: ReadSpec,
     envelope: Envelope = _PLAIN,
     *,
-    incremental_form: IncrementalForm = "range",
+    incremental_form: IncrementalForm | None = None,
 ) -> Request:
     """Ask for a read session; every member is sent, as all known clients do (§6.1).
 
