@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
 from dataclasses import dataclass, field, replace
@@ -22,12 +21,12 @@ from odps_frames.errors import (
     ServiceError,
 )
 from odps_frames.model.read import BatchOptions, TimeUnit
-from odps_frames.model.splits import ByRows, BySize
-from odps_frames.model.types import Kind, PrimitiveType
+from odps_frames.model.splits import ByRows
 from odps_frames.progress import followed
 from odps_frames.scan_blobs import delivered, file_maker, marked, refuse_files, shown_blobs
 from odps_frames.scan_options import ScanOptions
 from odps_frames.scan_rows import needed, previewed, shaped, speakable
+from odps_frames.scan_session import SPLIT_ROWS, Question
 from odps_frames.transport.retry import Meter
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from odps_frames.filters import Condition
     from odps_frames.model.catalog import TableInfo
     from odps_frames.model.schema import Column
-    from odps_frames.model.splits import Split, SplitBy
+    from odps_frames.model.splits import Split
     from odps_frames.model.table import InstanceRef, Partition
     from odps_frames.partitions import Selection
     from odps_frames.read.session import ReadSession
@@ -52,11 +51,6 @@ __all__ = ["Scan", "ScanOptions"]
 BATCH_ROWS = 65_536
 PREVIEW_ROWS = 1_000
 """More rows than this are read through a session: a preview may be cut by the service."""
-SPLIT_ROWS = 1_000_000
-"""Rows a split, where tables are cut by rows."""
-MAX_NAMED = 10_000
-"""More partitions than this are not named because of a filter alone."""
-_TIMESTAMPS = frozenset({PrimitiveType(Kind.TIMESTAMP), PrimitiveType(Kind.TIMESTAMP_NTZ)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +181,8 @@ class Scan:
                 return opened, pa.Table.from_batches(opened.batches, schema=opened.schema)
             except CastError:
                 how = plan.options
-                if self.instance is None or how.timestamp_unit or not self._has_timestamps():
+                helps = self.instance is not None and not how.timestamp_unit
+                if not (helps and self._question.has_timestamps()):
                     raise
             # A query's session names no unit: times beyond nanoseconds are found on the way.
             plan = replace(plan, options=replace(how, timestamp_unit=TimeUnit.MICRO))
@@ -231,6 +226,16 @@ class Scan:
             "blobs": shown_blobs(self.schema, self.options.blobs),
         }
 
+    @property
+    def _question(self) -> Question:
+        return Question(
+            info=self.info,
+            columns=self.columns,
+            condition=self.condition,
+            selections=self.selections,
+            options=self.options,
+        )
+
     def _output(self, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(names) if self.columns is None else self.columns
 
@@ -239,13 +244,13 @@ class Scan:
             return self._empty()
         if self.instance is not None:
             return self._result(self.instance, meter)
-        chosen = self._chosen_partitions()
+        chosen = self._question.partitions(self.connection)
         if chosen == ():
             return self._empty()
         first = self._preview(chosen, meter)
         if first is not None:
             return first
-        session = self._session(chosen, meter)
+        session = self._question.open(self.connection, chosen, meter)
         self.options.check_size(self.table, session.info.stats.estimated_bytes)
         exact = None if chosen is None or speakable(chosen) else frozenset(chosen)
         return self._streamed(session, meter, exact=exact)
@@ -299,22 +304,6 @@ class Scan:
     def _empty(self) -> _Opened:
         return _Opened(iter(()), self.arrow_schema, None)
 
-    def _chosen_partitions(self) -> tuple[Partition, ...] | None:
-        wanted = None
-        if self.condition is not None and self.options.push_down:
-            wanted = row_filters.about_partitions(self.condition, self.info.schema)
-        if not self.selections and wanted is None:
-            return None
-        existing = tuple(info.partition for info in self.connection.list_partitions(self.info.ref))
-        for selection in self.selections:
-            existing = partition_choice.select(selection, self.info.schema, existing)
-        if wanted is not None:
-            with contextlib.suppress(pa.ArrowInvalid):  # values that are not of their type
-                existing = partition_choice.meeting(wanted, self.info.schema, existing)
-            if not self.selections and (len(existing) > MAX_NAMED or not speakable(existing)):
-                return None  # the rows tell, too
-        return existing
-
     def _preview(self, chosen: tuple[Partition, ...] | None, meter: Meter) -> _Opened | None:
         """The first rows without a session, where the service gives as many as are wanted."""
         if (
@@ -336,54 +325,3 @@ class Scan:
             return None
         rows = shaped(iter(batches), self.arrow_schema, limit=self.row_limit)
         return _Opened(rows, self.arrow_schema, None)
-
-    def _session(self, chosen: tuple[Partition, ...] | None, meter: Meter) -> ReadSession:
-        data, partition = needed(
-            self.info.schema, self.columns, self.condition, by_partition=bool(self.selections)
-        )
-        wanted: dict[str, Any] = {
-            "columns": data,
-            "partition_columns": partition,
-            "partitions": None
-            if chosen is None or not speakable(chosen)
-            else tuple(str(each) for each in chosen),
-            "split_by": self._split_by(),
-        }
-        refusals = []
-        for way in self._ways():
-            try:
-                return self.connection.read_session(self.info.ref, meter=meter, **wanted, **way)
-            except ServiceError as refused:
-                if refused.status != 400:  # noqa: PLR2004  what is wrong in the request itself
-                    raise
-                refusals.append(refused)
-        raise refusals[0]
-
-    def _split_by(self) -> SplitBy:
-        """How to cut: a transactional table is read by rows alone (protocol.md §7)."""
-        by_rows = self.info.is_transactional and isinstance(self.options.split_by, BySize)
-        return ByRows(SPLIT_ROWS) if by_rows else self.options.split_by
-
-    def _ways(self) -> Iterator[dict[str, Any]]:
-        """How to ask, best first: a service may refuse units, or words of a filter."""
-        units = [self.options.arrow]
-        if self.options.timestamp_unit is None and self._has_timestamps():
-            # A service that cannot say a stored time in nanoseconds refuses the unit;
-            # microseconds hold all times that MaxCompute has.
-            units.append(replace(units[0], timestamp_unit=TimeUnit.MICRO))
-        said = None
-        if self.condition is not None and self.options.push_down:
-            said = row_filters.pushed(self.condition, self.info.schema)
-        for text in dict.fromkeys((said, None)):
-            for arrow in units:
-                yield {
-                    "arrow": arrow,
-                    "row_filter": text,
-                    "row_filter_fallback": text is not None,
-                }
-
-    def _has_timestamps(self) -> bool:
-        data, _ = needed(
-            self.info.schema, self.columns, self.condition, by_partition=bool(self.selections)
-        )
-        return any(self.info.schema.column(name).type in _TIMESTAMPS for name in data)

@@ -18,6 +18,7 @@ import pytest
 
 import odps_frames as of
 from odps_frames import filters as row_filters
+from odps_frames.emulator.faults import Fault, Refuse
 from odps_frames.model.splits import ByRows
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class World:
     db: Any
 
     def expected(self, condition: str) -> list[int]:
-        sql = f"SELECT id FROM rows WHERE {condition} ORDER BY id"  # noqa: S608  made above
+        sql = f"SELECT id FROM rows WHERE {condition} ORDER BY id"
         found = self.db.execute(sql).fetchall()
         return [row[0] for row in found]
 
@@ -318,6 +319,47 @@ def test_less_travels_when_a_condition_is_pushed(world: World) -> None:
         assert sorted(frame["id"]) == world.expected("i = 7 AND name IS NOT NULL")
         bytes_read.append(frame.attrs["odps"]["bytes"])
     assert bytes_read[0] < bytes_read[1]
+
+
+def test_a_partition_that_goes_meanwhile_is_no_error_for_a_filter(
+    client: LocalClient, table: str
+) -> None:
+    client.create_table(table, {"v": "bigint"}, partition_by={"pt": "string"})
+    of.to_odps(pa.table({"v": [1, 2], "pt": ["a", "b"]}), table, client=client)
+    gone = Fault(
+        effect=Refuse(404, code="NoSuchPartition"), action="TableCreateReadSession", times=1
+    )
+    scan = client.table(table).scan().filter("pt = 'a'")
+    client.service.faults.add(gone)
+    assert scan.to_arrow()["v"].to_pylist() == [1]
+    assert client.service.faults.hits == ((gone, 1),)
+    client.service.faults.add(gone)
+    with pytest.raises(of.NotFound):
+        scan.partitions("pt=a").to_arrow()
+
+
+def test_who_may_not_list_partitions_may_filter(client: LocalClient, table: str) -> None:
+    client.create_table(table, {"v": "bigint"}, partition_by={"pt": "string"})
+    of.to_odps(pa.table({"v": [1, 2], "pt": ["a", "b"]}), table, client=client)
+    scan = client.table(table).scan().filter("pt = 'b'")
+    client.service.faults.add(
+        Fault(effect=Refuse(403, code="NoPermission"), action="ListPartitions", times=None)
+    )
+    assert scan.to_arrow()["v"].to_pylist() == [2]
+    with pytest.raises(of.PermissionDenied):
+        scan.partitions("pt=b").to_arrow()
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_words_that_a_service_refuses_are_left_out(world: World, refused: int) -> None:
+    scan = world.client.table(world.name).scan().select("id").filter("i = 7 and ts is not null")
+    world.client.service.faults.add(
+        Fault(effect=Refuse(400), action="TableCreateReadSession", times=refused)
+    )
+    try:
+        assert ids(scan.to_arrow()) == world.expected("i = 7 AND ts IS NOT NULL")
+    finally:
+        world.client.service.faults.clear()
 
 
 def test_partitions_are_left_out_by_a_condition_on_them(world: World) -> None:

@@ -25,6 +25,15 @@ def found(endpoint: str, authority: str) -> str:
     return addresses.base(Site.STORAGE, Answering(authority))
 
 
+@pytest.mark.parametrize("quota", [None, "gold"])
+def test_the_endpoint_is_that_of_the_quota(quota: str | None) -> None:
+    service = Answering("10.0.0.7")
+    config = Config(endpoint="http://10.0.0.7/api", project="p", quota=quota)
+    assert Addresses(config).base(Site.STORAGE, service) == "http://10.0.0.7"
+    (asked,) = service.asked
+    assert (asked.path, asked.parameter("quotaName")) == ("/projects/p/tunnel", quota)
+
+
 @pytest.mark.parametrize(
     ("endpoint", "authority"),
     [
