@@ -19,7 +19,7 @@ __all__ = ["BlobItem", "Ready", "grouped", "made_ready"]
 SMALL_BYTES = 4 << 20
 """A larger blob travels alone."""
 GROUP_BLOBS = 256
-GROUP_BYTES = 16 << 20
+GROUP_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

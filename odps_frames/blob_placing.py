@@ -135,8 +135,6 @@ class BlobPlacer:
             for place, column in self._columns
         }
         flat = [leaf for some in leaves.values() for leaf in some]
-        for leaf in flat:
-            self._refuse_references(leaf)
         references = iter(self._uploaded(flat, batch))
         for place, column in self._columns:
             made = [next(references) for _ in leaves[place]]
@@ -164,6 +162,7 @@ class BlobPlacer:
         partition, key = self._rows.partitions(batch), self._rows.keys(batch)
         for number, leaf in enumerate(leaves):
             for position, value in self._values(leaf.values):
+                self._look_at(leaf.path, value)
                 row = int(leaf.rows[position])
                 places.append((number, position))
                 yield BlobItem(
@@ -203,24 +202,23 @@ class BlobPlacer:
 
         return upload
 
-    def _refuse_references(self, leaf: BlobLeaf) -> None:
-        """Look at one value of each path: contents hardly ever look like references."""
-        if leaf.values.type == BLOB_CELL or leaf.path in self._looked_at:
+    def _look_at(self, path: str, value: Any) -> None:  # noqa: ANN401  what the caller had there
+        """Refuse a column of references by the first of its values that are bytes.
+
+        Contents hardly ever look like references, so hardly ever does anybody have to be asked.
+        """
+        if path in self._looked_at or not isinstance(value, bytes | bytearray | pa.Buffer):
             return
-        values = leaf.values.drop_null()
-        if not len(values):
+        self._looked_at.add(path)
+        if len(memoryview(value)) not in _REFERENCE_BYTES:
             return
-        self._looked_at.add(leaf.path)
-        value = values[0].as_py()
-        if len(value) not in _REFERENCE_BYTES or not value.isascii() or b" " in value:
+        text = bytes(memoryview(value)).decode("ascii", "replace")
+        if not text.isascii() or not text.isprintable() or " " in text:
             return
-        text = value.decode()
-        if not text.isprintable():
-            return
-        if leaf.path.partition(".")[0].lower() in self._rows.marked or self._knows(BlobRef(text)):
+        if path.partition(".")[0].lower() in self._rows.marked or self._knows(BlobRef(text)):
             raise SchemaMismatch(
-                f"column {leaf.path!r} holds references that were read, such as {text[:80]!r}, "
-                "and nobody can write those; read the blobs themselves, with blobs='files' or "
+                f"column {path!r} holds references that were read, such as {text[:80]!r}, and "
+                "nobody can write those; read the blobs themselves, with blobs='files' or "
                 "blobs='bytes', and write them"
             )
 

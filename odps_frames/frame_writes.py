@@ -105,7 +105,8 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
     fill_missing : bool
         Let columns that the data does not have become NULL.
     odps_types : mapping, optional
-        Types of columns of a table that is made, such as ``{"price": "decimal(18,2)"}``.
+        Types of columns of a table that is made, such as ``{"price": "decimal(18,2)"}``. Cells of
+        a BLOB are bytes, paths, open files, ``Blob`` or what ``blobs="files"`` gave; never text.
     primary_key : str or sequence of str, optional
         Key columns of a table that is made.
     delete_where : optional

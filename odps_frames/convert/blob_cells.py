@@ -100,7 +100,7 @@ class BlobCells:
                 )
             value = value.data
         match value:
-            case bytes() | bytearray() | memoryview() | Reopenable():
+            case bytes() | bytearray() | memoryview() | pa.Buffer() | Reopenable():
                 return None
             case str():
                 return AMBIGUOUS_TEXT
