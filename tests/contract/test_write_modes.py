@@ -95,13 +95,20 @@ def stored(client: Client, name: str) -> list[int]:
     "GetWriteStreamResponse.byte_size",
     "GetWriteStreamResponse.error_code",
     "GetWriteStreamResponse.error_message",
+    "Status.INIT",
+    "Status.RUNNING",
+    "Status.OK",
+    "WriteMode.BATCH",
 )
 def test_a_newer_version_of_a_stream_fences_the_older_one(client: Client, name: str) -> None:
     with client.write_session(name) as session:
         old = session.open_stream("a", schema=SCHEMA, version=1)
+        opened = session.stream("a", 1)
+        assert (opened.state, opened.n_rows) == (StreamState.OPEN, 0)
         old.write(rows(1))
         old.flush()
-        assert session.stream("a", 1).n_rows == 1
+        running = session.stream("a", 1)
+        assert (running.state, running.n_rows) == (StreamState.OPEN, 1)
         new = session.open_stream("a", schema=SCHEMA, version=2)
         new.write(rows(2, 3))
         old.write(rows(4))
@@ -424,6 +431,7 @@ def test_to_odps_tells_what_it_was_warned_of(stand: Stand, client: Client, name:
 # Streaming
 
 
+@pytest.mark.covers("WriteMode.STREAMING", "WriteMode.STREAMING_REALTIME")
 @pytest.mark.parametrize("mode", ["streaming", "streaming_realtime"])
 def test_rows_show_as_they_stream(third: Client, parted: str, mode: str) -> None:
     batch = pa.RecordBatch.from_pydict({"id": [1, 2], "pt": ["x", "y"]}, schema=PARTED)
@@ -521,6 +529,7 @@ def test_streaming_needs_version_3(stand: Stand, name: str, mode: str) -> None:
 # Numbered blocks
 
 
+@pytest.mark.covers("WriteMode.BATCH_COMPATIBLE")
 @pytest.mark.parametrize("enhanced", [False, True])
 @pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
 def test_blocks_of_several_processes(
