@@ -345,6 +345,44 @@ def test_receipts_are_held_against_what_was_sent(
         assert session.receipts == ()
 
 
+class Slow:
+    """A service that is a while at a commit, and says so."""
+
+    def __init__(self, service: Emulator, looks: int) -> None:
+        self._service = service
+        self._left = looks
+        self.operations: list[str] = []
+
+    def send(self, request: Request, /) -> Response:
+        self.operations.append(request.operation)
+        response = self._service.send(request)
+        begun = "TableCommitWriteSession" in self.operations
+        if not begun or not self._left:
+            return response
+        self._left -= 1
+        document = json.loads(response.read()) | {"SessionStatus": "COMMITTING"}
+        return type(response).of(json.dumps(document).encode(), headers=dict(response.headers))
+
+
+@pytest.mark.covers("SessionStatus.COMMITTING", "SessionStatus.COMMITTED")
+@pytest.mark.parametrize("write", [write_numbered, write_blocks])
+@pytest.mark.parametrize("looks", [1, 4])
+def test_a_commit_that_takes_its_time(tmp_path: Path, write: Any, looks: int) -> None:
+    config = of.Config(
+        endpoint="http://service.invalid/api", project="demo", access_id="a", secret_access_key="b"
+    )
+    with Emulator(tmp_path) as service:
+        slow = Slow(service, looks)
+        client = Client(config, transport=slow, policy=RetryPolicy(sleep=lambda _: None))
+        client.create_table("t", {"id": "bigint"})
+        session = write(client, "t")
+        assert session.status == "COMMITTED"
+        assert session.settled
+        assert slow.operations.count("TableCommitWriteSession") == 1
+        assert slow.operations.count("TableGetWriteSession") == looks
+        assert stored(client, "t") == list(range(20))
+
+
 def test_many_threads_write_blocks(stand: Stand, name: str) -> None:
     stand.service.faults.add(
         Fault(effect=Reset(), action="TableWrite", when="after", times=5, skip=3)
