@@ -16,9 +16,12 @@ from odps_frames.config import Config
 from odps_frames.emulator.app import Emulator
 from odps_frames.emulator.preparing import Preparation
 from odps_frames.model.lifecycle import SessionStatus
+from odps_frames.model.schema import TableSchema
+from odps_frames.model.types import parse_type
 from odps_frames.read.session import ReadSession
 from odps_frames.transport.retry import RetryPolicy
 from odps_frames.wire import names
+from odps_frames.wire.compression import Compression
 from odps_frames.wire.read_session import decode_create, encode_get
 
 if TYPE_CHECKING:
@@ -65,13 +68,15 @@ class Tap:
         self._service = service
         self.seen: list[Request] = []
         self.tokens: Iterator[str] | None = None
+        self.given: list[str] = []
 
     def send(self, request: Request, /) -> Response:
         self.seen.append(request)
         response = self._service.send(request)
         if self.tokens is None or names.ROUTE_TOKEN not in response.headers:
             return response
-        fresh = {names.ROUTE_TOKEN: next(self.tokens)}
+        self.given.append(next(self.tokens))
+        fresh = {names.ROUTE_TOKEN: self.given[-1]}
         return replace(response, headers=response.headers.adding(fresh))
 
     def last(self, operation: str) -> Request:
@@ -285,6 +290,48 @@ def test_rows_are_skipped_and_counted_in_any_way_of_reading(stand: Stand, skip: 
     assert found.equals(ROWS.slice(55, 15))
 
 
+@pytest.mark.covers(
+    "Compression.UNCOMPRESSED",
+    "Compression.ZSTD",
+    "Compression.LZ4_FRAME",
+    "Compression.to_compression_name",
+    "ReadStreamRequest.compression",
+)
+@pytest.mark.parametrize(
+    ("name", "encoding", "codec"),
+    [(None, None, None), ("zstd", "zstd", "zstd"), ("lz4", "x-lz4-frame", "lz4")],
+)
+def test_rows_travel_compressed_where_that_is_asked_for(
+    stand: Stand, name: Any, encoding: str | None, codec: str | None
+) -> None:
+    compression = Compression.of(name)
+    assert (compression.content_encoding, compression.ipc_codec) == (encoding, codec)
+    session = stand.session()
+    options = of.BatchOptions(accept_encoding=encoding)
+    assert pa.Table.from_batches(session.read(whole(session), options=options)).equals(ROWS)
+    asked = stand.tap.last("TableRead")
+    assert asked.headers["Accept-Encoding"] == (encoding or "identity")
+    with stand.service.send(asked) as answer:
+        assert answer.headers.get("Content-Encoding") == encoding
+    frame = of.read_odps("t", compression=name, client=stand.client)
+    assert frame["id"].tolist() == list(range(N_ROWS))
+    assert stand.tap.last("TableRead").headers["Accept-Encoding"] == (encoding or "identity")
+
+
+@pytest.mark.covers("Column.comment", "Column.nullable")
+def test_columns_say_what_was_said_of_them(stand: Stand) -> None:
+    told = TableSchema(
+        (
+            of.Column("id", parse_type("bigint"), "which one", nullable=False),
+            of.Column("name", parse_type("string"), "what it's called"),
+        )
+    )
+    stand.client.create_table("told", told)
+    session = stand.client.read_session("told")
+    assert session.columns == told.columns
+    assert [field.nullable for field in session.arrow_schema] == [False, True]
+
+
 @pytest.mark.covers("CreateReadSessionResponse.enable_large_string")
 def test_large_strings_make_no_difference(open_stand: Callable[..., Stand]) -> None:
     stand = open_stand(large_strings=True)
@@ -407,7 +454,9 @@ def test_a_session_past_all_use_is_an_error(stand: Stand) -> None:
         list(session.read(whole(session)))
 
 
-@pytest.mark.covers("CreateReadSessionResponse.request_id")
+@pytest.mark.covers(
+    "CreateReadSessionResponse.request_id", "CreateReadSessionResponse.route_token", "route token"
+)
 def test_the_latest_route_token_goes_where_clients_send_it(stand: Stand) -> None:
     stand.tap.tokens = (f"token-{n}" for n in range(1000))
     stand.service.preparations.rule = Preparation(polls=1)
@@ -429,6 +478,25 @@ def test_the_latest_route_token_goes_where_clients_send_it(stand: Stand) -> None
     ]
 
 
+@pytest.mark.covers("route token")
+def test_writes_repeat_the_latest_route_token(stand: Stand) -> None:
+    stand.tap.tokens = (f"token-{n}" for n in range(1000))
+    of.to_odps(ROWS, "t", partition_cols=["pt", "hh"], client=stand.client)
+    sent = [pair for pair in stand.tap.tokens_sent() if pair[0].startswith("Table")]
+    first, *others = sent
+    assert first == ("TableCreateWriteSession", None)
+    given = stand.tap.given
+    for operation, token in others:
+        assert token in given, operation
+    asked = {operation for operation, _ in others}
+    assert asked >= {
+        "TableCreateWriteStream",
+        "TableWrite",
+        "TableCloseWriteStream",
+        "TableCommitWriteSession",
+    }
+
+
 def test_a_stale_route_token_does_no_harm(stand: Stand) -> None:
     session = stand.session()
     stand.tap.tokens = iter(["stale", "stale"])
@@ -437,6 +505,7 @@ def test_a_stale_route_token_does_no_harm(stand: Stand) -> None:
     assert stand.tap.last("TableRead").headers[names.ROUTE_TOKEN] == "stale"
 
 
+@pytest.mark.covers("odps-tunnel-tags", "quota_name")
 def test_quota_and_tags_are_said_in_every_storage_call(open_stand: Callable[..., Stand]) -> None:
     stand = open_stand(quota="gold", tags=("nightly", "team-7"))
     of.to_odps(ROWS, "t", partition_cols=["pt", "hh"], client=stand.client)
@@ -454,6 +523,8 @@ def test_quota_and_tags_are_said_in_every_storage_call(open_stand: Callable[...,
     for one in calls:
         assert one.parameter("quotaName") == "gold", one.operation
         assert one.headers["odps-tunnel-tags"] == "nightly,team-7", one.operation
+    flags = body_of(stand.tap.last("TableCreateWriteSession"))["Flags"]
+    assert flags["quota_name"] == "gold"
     rest = [one for one in stand.tap.seen if one not in calls]
     assert not [one for one in rest if "odps-tunnel-tags" in one.headers]
 

@@ -51,6 +51,7 @@ def refusal(code: str | None, status: int) -> ServiceError:
     return decode_error(answer({"Code": code, "Message": "why"}, status))
 
 
+@pytest.mark.covers("functions._update_request_id")
 def test_a_value_comes_with_its_envelope() -> None:
     response = encode_reply(
         {"a": 1, "b": None}, request_id="r", route_token="t", warning="slow table"
@@ -69,6 +70,7 @@ def test_an_envelope_may_be_empty() -> None:
     assert decode_reply(answer({}), lambda _: 1) == Reply(value=1)
 
 
+@pytest.mark.covers("functions._parse_json_response")
 @pytest.mark.parametrize("content", [b"<html/>" + b" " * 300, b"[1]", b"", b"\xff"])
 def test_an_answer_that_is_no_object_breaks_the_protocol(content: bytes) -> None:
     headers = {"x-odps-request-id": "r-1"}
