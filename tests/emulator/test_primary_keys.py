@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 
 from odps_frames.errors import ServiceError
 from odps_frames.model.splits import ByParallelism, ByRows, BySize, RowRange, Split
+from odps_frames.model.write import StreamId, WriteMode, WriteSpec
 from odps_frames.wire import catalog, write_session
+from odps_frames.wire.envelope import Envelope
+from odps_frames.wire.http import Request
 from odps_frames.wire.instance import TaskStatus
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ PARTED = (
     'TBLPROPERTIES ("transactional"="true", "write.bucket.num"="4", "acid.data.retain.hours"="48")'
 )
 U, D = 85, 68
+THREE = Envelope(api_version="3")
 
 
 def rows(*operations: tuple[Any, ...], **more: list[str]) -> pa.Table:
@@ -238,6 +243,88 @@ def test_the_write_schema_says_key_and_operation(service: Any) -> None:
     assert [(one.name, str(one.type)) for one in schema.system_columns] == [
         ("__operation", "tinyint")
     ]
+
+
+def test_numbered_rows_count_once(service: Any) -> None:
+    service.sql(f"CREATE TABLE t {KEYED}")
+    session = service.open_session()
+    stream, info = service.open_stream(session, exactly_once=True)
+    told = {"access_token": info.access_token}
+    for _ in range(2):  # the second time as after a lost answer
+        assert service.send_rows(stream, rows((1, "a", U)), row_offset=0, **told) == 1
+    service.send_rows(stream, rows((1, "b", U), (2, "c", U)), row_offset=1, **told)
+    assert service.send_rows(stream, rows((1, "a", U)), row_offset=0, **told) == 3
+    service.close_stream(stream)
+    service.commit(session)
+    assert content(service) == {1: "b", 2: "c"}
+
+
+def test_streaming_callers_upsert_as_they_come(service: Any) -> None:
+    service.sql(f"CREATE TABLE t {KEYED}")
+    stream = StreamId("default", "0", 1)
+    said: dict[str, Any] = {"mode": WriteMode.STREAMING, "envelope": THREE}
+    service.send(write_session.encode_open(service.ref(), stream, **said))
+    expected = [{1: "a", 2: "b"}, {2: "c"}, {2: "d"}]
+    bodies = [
+        rows((1, "a", U), (2, "b", U)),
+        rows((2, "c", U), (1, None, D)),
+        rows((2, "?", U), (2, "d", U)),
+    ]
+    for body, after in zip(bodies, expected, strict=True):
+        with pa.BufferOutputStream() as sink:
+            with pa.ipc.new_stream(sink, body.schema) as writer:
+                writer.write_table(body)
+            data = sink.getvalue().to_pybytes()
+        request = write_session.encode_write(
+            service.ref(), stream, data, n_rows=body.num_rows, **said
+        )
+        write_session.decode_receipt(service.send(request))
+        assert content(service) == after
+
+
+def test_rows_without_operations_are_none_for_such_a_table(service: Any) -> None:
+    service.sql(f"CREATE TABLE t {KEYED}")
+    spec = WriteSpec(table=service.ref(), mode=WriteMode.BATCH_COMPATIBLE)
+    with pytest.raises(ServiceError, match="mode BatchCompatible for a table with a primary key"):
+        write_session.decode_session(service.send(write_session.encode_create(spec, THREE)))
+    query = (("uploads", "1"),)
+    request = Request(method="POST", path="/projects/demo/tables/t", query=query)
+    with service.send(request) as answer:
+        assert answer.status == 400
+        assert b"an upload without operations" in answer.read()
+
+
+def test_a_key_and_buckets_exclude_each_other(service: Any) -> None:
+    columns = "(id BIGINT NOT NULL, PRIMARY KEY (id)) CLUSTERED BY (id) INTO 4 BUCKETS"
+    status, text = service.run(f'CREATE TABLE t {columns} TBLPROPERTIES ("transactional"="true")')
+    assert status is TaskStatus.FAILED
+    assert "PRIMARY KEY and CLUSTERED BY" in text
+
+
+def test_columns_that_are_younger_are_null_in_older_rows(service: Any) -> None:
+    service.sql(f"CREATE TABLE t {KEYED}")
+    service.write(rows((1, "a", U), (2, "b", U)))
+    service.sql("ALTER TABLE t ADD COLUMNS (n BIGINT)")
+    service.write(rows((2, "c", U)).append_column("n", pa.array([7])))
+    found = {row["id"]: (row["v"], row["n"]) for row in service.rows()}
+    assert found == {1: ("a", None), 2: ("c", 7)}
+
+
+def test_writers_side_by_side_lose_nothing(service: Any) -> None:
+    service.sql(f"CREATE TABLE t {KEYED}")
+
+    def write(number: int) -> None:
+        for key in range(10):
+            service.write(rows((key, str(number), U), (100 + number * 10 + key, "own", U)))
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    found = content(service)
+    assert len(found) == 50
+    assert {found[key] for key in range(10)} <= {"0", "1", "2", "3"}
 
 
 operations = st.tuples(st.integers(0, 5), st.text("ab", max_size=2), st.sampled_from([U, D]))
