@@ -133,7 +133,9 @@ class Question:
             # microseconds hold all times that MaxCompute has.
             units.append(replace(units[0], timestamp_unit=TimeUnit.MICRO))
         said = None
-        if self.condition is not None and self.options.push_down:
+        # Whether ranges count rows before or behind a filter is not known of every service.
+        by_index = not isinstance(self._split_by(), ByRows)
+        if self.condition is not None and self.options.push_down and by_index:
             said = row_filters.pushed(self.condition, self.info.schema)
         for text in dict.fromkeys((said, None)):
             for arrow in units:

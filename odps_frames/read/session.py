@@ -275,6 +275,7 @@ class ReadSession:
             envelope=self._envelope,
             policy=self._policy,
             validate=validate,
+            filtered=self.spec.row_filter is not None,
             refresh=lambda: self._ask(refresh=True),
         )
 

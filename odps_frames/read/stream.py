@@ -56,6 +56,8 @@ class StreamPlan:
     envelope: Envelope = field(default_factory=Envelope)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     validate: bool = True
+    filtered: bool = False
+    """Whether the service leaves rows out: nobody says if ``SkipRowNum`` counts these."""
     refresh: Callable[[], None] | None = None
     """Brings an expired session back to life."""
 
@@ -87,7 +89,8 @@ def read_batches(
     """Yield the batches of one split, normalised; it ends only when the split is complete.
 
     A stream that breaks off, ends early or is damaged is asked for again from the row after the
-    last whole batch: row ranges by a shorter range, indexed splits by ``SkipRowNum``.
+    last whole batch: row ranges by a shorter range, indexed splits by ``SkipRowNum``, and those
+    of a session with a filter from their start, of which the rows that came are passed over.
 
     Raises
     ------
@@ -135,9 +138,11 @@ def _attempt(
 ) -> Generator[pa.RecordBatch, None, None]:
     """Yield what is left of a split after so many rows, as far as one answer brings it."""
     expected = _expected(plan, split)
-    with transport.send(_rest_of(plan, split, rows)) as response:
+    passed = rows if plan.filtered and split.rows is None else 0
+    with transport.send(_rest_of(plan, split, rows - passed)) as response:
         cancel.watch(response)
-        for batch in _decoded(response, plan, split, rows, meter):
+        decoded = _decoded(response, plan, split, rows - passed, meter)
+        for batch in _behind(decoded, passed):
             if expected is not None and rows + batch.num_rows > expected:
                 msg = f"{split} brought {rows + batch.num_rows} rows or more; expected {expected}"
                 raise CorruptStream(msg)
@@ -148,6 +153,25 @@ def _attempt(
     if expected is not None and rows < expected:
         msg = f"{split} ended after {rows} of {expected} rows"
         raise IncompleteRead(msg, expected=expected, got=rows)
+
+
+def _behind(batches: Iterator[pa.RecordBatch], passed: int) -> Iterator[pa.RecordBatch]:
+    """Pass over rows that came before.
+
+    Raises
+    ------
+    IncompleteRead
+        When there are fewer than came before.
+    """
+    left = passed
+    for batch in batches:
+        fresh = batch.slice(left) if left else batch
+        left -= batch.num_rows - fresh.num_rows
+        if fresh.num_rows:
+            yield fresh
+    if left:
+        msg = f"a split brought {passed} rows, and {passed - left} when it was asked for again"
+        raise IncompleteRead(msg, expected=passed, got=passed - left)
 
 
 def _decoded(

@@ -18,7 +18,7 @@ import pytest
 
 import odps_frames as of
 from odps_frames import filters as row_filters
-from odps_frames.emulator.faults import Fault, Refuse
+from odps_frames.emulator.faults import Cut, Fault, Refuse
 from odps_frames.model.splits import ByRows
 
 if TYPE_CHECKING:
@@ -348,6 +348,23 @@ def test_who_may_not_list_partitions_may_filter(client: LocalClient, table: str)
     assert scan.to_arrow()["v"].to_pylist() == [2]
     with pytest.raises(of.PermissionDenied):
         scan.partitions("pt=b").to_arrow()
+
+
+def test_a_filtered_split_that_breaks_off_is_read_again_from_its_start(world: World) -> None:
+    service = world.client.service
+    session = world.client.read_session(world.name, columns=("id",), row_filter="id >= 20")
+    (split,) = session.splits
+    whole = pa.Table.from_batches(session.read(split))
+    expected = whole["id"].to_pylist()
+    assert ids(whole) == list(range(20, N_ROWS))
+    for at_byte in range(200, 2200, 150):
+        cut = Fault(effect=Cut(), action="TableRead", when="at_byte", at_byte=at_byte)
+        service.faults.add(cut)
+        options = of.BatchOptions(max_rows=9)
+        found = pa.Table.from_batches(session.read(split, options=options))
+        assert found["id"].to_pylist() == expected
+        assert service.faults.hits == ((cut, 1),)
+        service.faults.clear()
 
 
 @pytest.mark.parametrize("refused", [1, 2])
