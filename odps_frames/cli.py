@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import shutil
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from odps_frames.connect import connect
 from odps_frames.demo import tour
 from odps_frames.emulator.serve import serve
+from odps_frames.local import local
+from odps_frames.query_command import answer_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from odps_frames.client import Client
 
 __all__ = ["main"]
 
@@ -57,7 +64,49 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(
         commands.add_parser("serve", parents=[common], help="run the embedded service on a socket")
     )
+    _add_sql(commands.add_parser("sql", parents=[common], help="run a query and show its rows"))
     return parser
+
+
+def _add_sql(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Run a statement and show its rows. Where the service is and who asks comes from the "
+        "environment or a profile, if not said here."
+    )
+    parser.add_argument("text", metavar="SQL", help="the statement")
+    parser.add_argument("--profile", help="section of the profile file")
+    parser.add_argument("--endpoint", help="address of the service")
+    parser.add_argument("--project", help="where tables are looked for")
+    parser.add_argument("--path", help="ask an embedded service over the tables in this folder")
+    parser.add_argument("--limit", type=_count, help="so many rows at most; of a table, 100")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a row")
+    parser.set_defaults(command=_sql, refuse=parser.error)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"not a number of rows: {text!r}")
+    return int(text)
+
+
+def _sql(options: argparse.Namespace) -> None:
+    if options.path is not None and (options.endpoint or options.profile):
+        options.refuse("--path asks an embedded service: give no --endpoint and no --profile")
+    if options.path is not None:
+        client: Client = local(options.path, project=options.project or "demo")
+    else:
+        client = connect(
+            options.endpoint,
+            project=options.project,
+            profile=options.profile,
+            set_as_default=False,
+        )
+    width = shutil.get_terminal_size().columns
+    with contextlib.closing(client):
+        for line in answer_lines(
+            client, options.text, as_json=options.json, limit=options.limit, width=width
+        ):
+            print(line)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

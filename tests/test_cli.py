@@ -33,6 +33,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["serve", "--port", "-1"], "not a port: '-1'"),
         (["serve", "--access-id", "me"], "belong together"),
         (["serve", "--secret", "word"], "belong together"),
+        (["sql"], "SQL"),
+        (["sql", "select 1", "--limit", "-1"], "not a number of rows"),
+        (["sql", "select 1", "--path", "x", "--endpoint", "http://x"], "embedded service"),
     ],
 )
 def test_arguments_without_sense_end_with_status_2(
@@ -108,3 +111,34 @@ def test_serving_ends_in_good_order(serving: subprocess.Popen[str], number: int)
     _, err = serving.communicate(timeout=30)
     assert serving.returncode == 0
     assert err == ""
+
+
+def test_sql_shows_rows_that_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    path = ["--path", str(tmp_path)]
+    assert main(["sql", "CREATE TABLE t (a BIGINT, b STRING)", *path]) == 0
+    capsys.readouterr()
+    long = "x" * 500
+    assert main(["sql", f"SELECT 7 AS a, '{long}' AS b, 1 c, 2 d, 3 e, 4 f, 5 g", *path]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 60 for line in lines)
+    assert lines[-1] == "1 rows"
+    assert main(["sql", "SELECT a FROM t", *path]) == 0
+    assert capsys.readouterr().out.endswith("0 rows\n")
+    many = "SELECT x FROM (VALUES (1), (2), (3)) AS q(x) ORDER BY x"
+    assert main(["sql", many, "--limit", "2", *path]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2+ rows"
+
+
+def test_sql_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = ["--path", str(tmp_path), "--json"]
+    sql = "SELECT 1 AS a, '杭州' AS b, date'2020-01-01' AS c, map('k', 1.5BD) AS d"
+    assert main(["sql", sql, *path]) == 0
+    row = {"a": 1, "b": "杭州", "c": "2020-01-01", "d": {"k": "1.5"}}
+    assert json.loads(capsys.readouterr().out) == row
+    assert main(["sql", "CREATE TABLE t (a INT)", *path]) == 0
+    assert json.loads(capsys.readouterr().out) == {"text": ""}
+    assert main(["sql", "SELECT nope", *path]) == 1
+    assert "[1,8]" in capsys.readouterr().err
