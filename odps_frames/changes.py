@@ -131,13 +131,13 @@ def read_odps_changes(  # noqa: PLR0913  the front door: every option by its nam
     )
     info = asked.describe(asked.ref(table_name(table)), extended=True)
     partition_choice.check(partitions, info.schema, info.ref)
-    if isinstance(partitions, partition_choice.Latest):
-        msg = "partitions=latest() of changes, whose partitions may be gone; name them"
-        raise ValueError(msg)  # noqa: TRY004  it is one of several selections
+    _refuse_latest(partitions)
     output = _output(info, columns)
     zone = asked.config.timezone
     first = _bound(since, "since", info, zone)
-    last = info.data_version if until is None else _bound(until, "until", info, zone)
+    last = None if until is None else _bound(until, "until", info, zone)
+    if last is None and isinstance(first, int):
+        last = info.data_version  # said outright, so that nothing depends on what comes meanwhile
     meter, started = Meter(), time.monotonic()
     session = _session(asked, info, output, Incremental(first, last), options, meter)
     rows = _rows(session, options, meter)
@@ -156,6 +156,15 @@ def read_odps_changes(  # noqa: PLR0913  the front door: every option by its nam
     return Changes(
         table=str(info.ref), frame=frame, version=version, next=f"{version}@{info.table_id}"
     )
+
+
+def _refuse_latest(selection: Selection | None) -> None:
+    if isinstance(selection, partition_choice.Latest):
+        msg = "partitions=latest() of changes, whose partitions may be gone; name them"
+        raise ValueError(msg)  # noqa: TRY004  it is one of several selections
+    if isinstance(selection, list | tuple | set | frozenset):
+        for each in selection:
+            _refuse_latest(each)
 
 
 def _facts(session: ReadSession, meter: Meter, n_rows: int, started: float) -> dict[str, object]:

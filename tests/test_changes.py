@@ -175,8 +175,10 @@ def test_what_cannot_be_is_refused(
 
 def test_latest_partitions_are_none_of_changes(client: LocalClient, table: str) -> None:
     client.create_table(table, {"id": "bigint"}, partition_by={"pt": "string"})
-    with pytest.raises(ValueError, match="name them"):
-        of.read_odps_changes(table, since=0, partitions=of.latest(), client=client)
+    selections: list[Any] = [of.latest(), ["pt=a", of.latest(2)]]
+    for selection in selections:
+        with pytest.raises(ValueError, match="name them"):
+            of.read_odps_changes(table, since=0, partitions=selection, client=client)
 
 
 def test_a_column_of_that_name_is_left_out_by_hand(client: LocalClient, table: str) -> None:

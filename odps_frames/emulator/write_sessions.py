@@ -132,7 +132,7 @@ class WriteSessions:
                 files = [file for one in streams for file in kept.staged_files(connection, one)]
             dropped = self._publish(connection, found, files)
         self._store.files.delete(set(dropped) - {file.name for file in files})
-        if found.kept.overwrite:
+        if found.kept.overwrite or found.table.primary_key:
             self._store.collect()
         info = session_info(found, status=SessionStatus.COMMITTED)
         return _answer(found, info, warning=_warning(left))

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
+
 from odps_frames.emulator.survivors import Survivors
 
 
@@ -36,6 +37,15 @@ def test_what_was_erased_is_gone_and_all_else_is_left(
     survivors = Survivors.without(batches, np.array(sorted(gone), dtype=np.int64))
     assert rows_left(survivors, batches) == [n for n in range(sum(batches)) if n not in gone]
     assert survivors.n_rows == len(rows_left(survivors, batches))
+
+
+@given(files())
+def test_what_was_erased_can_be_read_by_itself(
+    case: tuple[list[int], set[int], set[int]],
+) -> None:
+    batches, gone, _ = case
+    survivors = Survivors.just(batches, np.array(sorted(gone), dtype=np.int64))
+    assert rows_left(survivors, batches) == sorted(gone & set(range(sum(batches))))
 
 
 @given(files())

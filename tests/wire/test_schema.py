@@ -23,7 +23,9 @@ from odps_frames.model.types import (
 from odps_frames.model.write_schema import WriteColumn, WriteSchema
 from odps_frames.wire.schema import (
     OPERATION,
+    OPERATION_COLUMN,
     decode_data_schema,
+    decode_system_columns,
     decode_write_schema,
     encode_data_schema,
     encode_write_schema,
@@ -135,6 +137,18 @@ CODES = {
     "blob": 22,
     "variant": 23,
 }
+
+
+def test_system_columns_of_a_session_stand_apart() -> None:
+    schema = TableSchema((Column("id", parse_type("bigint")),))
+    document = encode_data_schema(schema, (OPERATION_COLUMN,))
+    assert document["SystemColumns"] == [
+        {"Name": "__operation", "Type": "tinyint", "Comment": "", "Nullable": False}
+    ]
+    assert decode_data_schema(document) == schema
+    assert decode_system_columns(document) == (OPERATION_COLUMN,)
+    assert "SystemColumns" not in encode_data_schema(schema)
+    assert decode_system_columns({}) == ()
 
 
 @pytest.mark.parametrize(("name", "code"), CODES.items())
