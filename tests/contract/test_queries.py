@@ -62,7 +62,9 @@ def test_a_result_that_never_comes_whole_is_an_error(stand: Stand, effect: Any) 
         of.read_odps("SELECT id FROM t ORDER BY id", client=stand.client)
 
 
-@pytest.mark.covers("CreateReadSessionResponse.download_id", "CreateReadSessionResponse.status")
+@pytest.mark.covers(
+    "CreateReadSessionResponse.download_id", "CreateReadSessionResponse.status", "InstanceRead"
+)
 def test_ten_thousand_and_one_rows_are_as_many(stand: Stand) -> None:
     query = stand.client.sql("SELECT id FROM million ORDER BY id LIMIT 10001")
     assert query.result()["id"].to_pylist() == list(range(10_001))

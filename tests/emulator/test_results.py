@@ -132,6 +132,7 @@ def test_an_empty_result_has_its_columns(filled: Queries) -> None:
     assert filled.read(ref, info.session_id).schema.names == ["id", "s"]
 
 
+@pytest.mark.covers("EnableLimit")
 def test_only_readers_that_allow_it_are_limited(filled: Queries) -> None:
     ref = filled.run(NUMBERS)
     allowed = ResultOptions(limited=True)
