@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from odps_frames.errors import ServiceError
-from odps_frames.model.read import ReadSpec
+from odps_frames.model.read import Incremental, ReadSpec
 from odps_frames.model.splits import ByParallelism, ByRows, RowRange, Split
 from odps_frames.wire import read_session
 
@@ -202,3 +202,41 @@ def test_many_nots_are_refused_and_do_no_harm(letters: Any) -> None:
     with pytest.raises(ServiceError, match="within each other"):
         letters.open_read(row_filter="not " * 5000 + "a = 1")
     assert letters.read().num_rows == 100
+
+
+@pytest.fixture
+def keyed(service: Any) -> Any:
+    service.sql(
+        "CREATE TABLE t (k BIGINT NOT NULL, v STRING, PRIMARY KEY (k)) "
+        "TBLPROPERTIES ('transactional'='true')"
+    )
+    upserts = pa.array([85] * 3, pa.int8())
+    service.write(pa.table({"k": [1, 2, 3], "v": ["old"] * 3, "__operation": upserts}))
+    changes = pa.table(
+        {
+            "k": [1, 3, 4],
+            "v": ["new", None, "new"],
+            "__operation": pa.array([85, 68, 85], pa.int8()),
+        }
+    )
+    service.write(changes)
+    return service
+
+
+@pytest.mark.parametrize(
+    ("predicate", "keys"),
+    [("v = 'old'", [2]), ("v = 'new'", [1, 4]), ("k > 0", [1, 2, 4]), ("v is null", [])],
+)
+def test_only_the_last_rows_of_keys_are_asked(keyed: Any, predicate: str, keys: list[int]) -> None:
+    session = keyed.open_read(row_filter=predicate, split_by=ByRows(10))
+    assert session.n_rows == len(keys)
+    found: Any = keyed.read_split(Split(session.session_id))["k"].to_pylist()
+    assert sorted(found) == keys
+
+
+def test_changes_are_filtered_like_rows(keyed: Any) -> None:
+    spec: dict[str, Any] = {"incremental": Incremental(1), "split_by": ByRows(10)}
+    every = keyed.read_split(Split(keyed.open_read(**spec).session_id))
+    new = keyed.read_split(Split(keyed.open_read(row_filter="v = 'new'", **spec).session_id))
+    assert new.num_rows == sum(v == "new" for v in every["v"].to_pylist()) > 0
+    assert new.schema.equals(every.schema)
