@@ -70,6 +70,7 @@ class Queries:
             With the code and the place; also where the packages for queries are missing.
         """
         try:
+            import odps_frames.emulator.sql.running  # noqa: F401, PLC0415  missed now, not later
             from odps_frames.emulator.sql.planning import plan_query  # noqa: PLC0415  optional
         except ImportError as error:
             message = (

@@ -22,7 +22,7 @@ TYPE_TEXT = "type_text"
 
 _PREFIXES = frozenset(
     {"BIGINT", "DATE", "DATETIME", "DECIMAL", "DOUBLE", "FLOAT", "INTERVAL", "NULL", "SMALLINT"}
-    | {"TIMESTAMP", "TINYINT", "UNION"}
+    | {"TIMESTAMP", "TIMESTAMP_NTZ", "TINYINT", "UNION"}
 )
 """Words that are types to sqlglot and stay so: they stand before a literal, or end a number."""
 

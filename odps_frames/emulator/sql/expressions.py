@@ -149,11 +149,15 @@ class Binder:
             left, right = operators.comparable(self.context, node, value, found)
             inside = f"SELECT {right.sql} FROM ({bound.sql}) AS {alias}"
             return Value(f"({left.sql} IN ({inside}))", BOOLEAN)
-        equal = [
-            operators.compare(self.context, item, "=", value, self.bind(item)).sql
+        pairs = [
+            operators.comparable(self.context, item, value, self.bind(item))
             for item in node.expressions
         ]
-        return Value("(" + " OR ".join(equal) + ")", BOOLEAN)
+        by_left: dict[str, list[str]] = {}
+        for left, right in pairs:
+            by_left.setdefault(left.sql, []).append(right.sql)
+        among = [f"{left} IN ({', '.join(items)})" for left, items in by_left.items()]
+        return Value("(" + " OR ".join(among) + ")", BOOLEAN)
 
     def _like(self, node: exp.Expr) -> Value:
         escape = "\\"
@@ -281,7 +285,7 @@ class Binder:
             arguments, distinct = arguments[0].expressions, "DISTINCT "
             if not found.distinct:
                 raise self.context.unsupported(node, f"{name} with DISTINCT")
-        if name == "count" and len(arguments) == 1 and isinstance(arguments[0], exp.Star):
+        if name == "count" and not distinct and len(arguments) == 1 and _is_star(arguments[0]):
             return Value(f"count(*){over or ''}", BIGINT)
         inner = self if windowed else self.plain()
         values = tuple(inner.bind(argument) for argument in arguments)
@@ -317,6 +321,10 @@ class Binder:
         exp.Window: _window,
         exp.Anonymous: _function,
     }
+
+
+def _is_star(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Star) and not any(node.args.values())
 
 
 def name_of(node: exp.Expr) -> str:

@@ -29,6 +29,19 @@ if TYPE_CHECKING:
 __all__ = ["cast_of", "literal", "negated"]
 
 _LIMIT = 1 << 63
+_PREFIXED = {
+    exp.DataType.Type.TINYINT: "tinyint",
+    exp.DataType.Type.SMALLINT: "smallint",
+    exp.DataType.Type.BIGINT: "bigint",
+    exp.DataType.Type.FLOAT: "float",
+    exp.DataType.Type.DOUBLE: "double",
+    exp.DataType.Type.DECIMAL: "decimal",
+    exp.DataType.Type.DATE: "date",
+    exp.DataType.Type.DATETIME: "datetime",
+    exp.DataType.Type.TIMESTAMP: "timestamp",
+    exp.DataType.Type.TIMESTAMPNTZ: "timestamp_ntz",
+}
+"""Types that stand before a literal, or that a letter behind a number means."""
 
 
 def literal(context: Context, node: exp.Expr) -> Value:
@@ -59,6 +72,8 @@ def _number(context: Context, node: exp.Expr, text: str) -> Value:
 
 def _binary(context: Context, node: exp.Expr) -> Value:
     digits = str(node.this)
+    if context.sql[node.meta["start"]] == "0":
+        raise context.unsupported(node, f"the number 0x{digits}")
     if not re.fullmatch(r"([0-9a-fA-F]{2})*", digits):
         raise context.fault(node, f"x'{digits}' is no text of bytes; expected pairs of digits")
     return Value(f"from_hex('{digits}')", BINARY, bytes.fromhex(digits))
@@ -95,12 +110,11 @@ def _type(context: Context, node: exp.Expr) -> DataType:
     text = node.meta.get(TYPE_TEXT)
     if text is None:
         target = node.args["to"]
-        if not isinstance(target, exp.DataType):
+        kind = target.this if isinstance(target, exp.DataType) else None
+        if kind not in _PREFIXED:
             raise context.unsupported(node, "CAST to such a type")
-        text = target.sql(dialect="duckdb").lower()
-        text = {"real": "float", "integer": "int", "int": "int"}.get(text, text)
-        if target.this == exp.DataType.Type.DATETIME:
-            text = "datetime"
+        digits = ",".join(str(part.this.this) for part in target.expressions)
+        text = _PREFIXED[kind] + (f"({digits})" if digits else "")
     try:
         return parse_type(text)
     except ValueError as error:

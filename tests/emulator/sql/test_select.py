@@ -64,6 +64,8 @@ VALUES: list[tuple[str, Any]] = [
     ("2 between 1 and 3", True),
     ("2 not in (1, 3)", True),
     ("2 in (1, null)", None),
+    ("2 in ('a', 2, '3')", True),
+    ("timestamp_ntz'2020-01-01 00:00:00' < timestamp_ntz'2020-01-01 00:00:00.1'", True),
     ("'a_c' like 'a\\\\_c'", True),
     ("'abc' like 'a\\\\_c'", False),
     ("'abc' like 'A%'", False),
@@ -215,6 +217,12 @@ FAULTS: list[tuple[str, str, tuple[int, int], str]] = [
     ("select id from t a join dim b on a.id=b.id", "ODPS-0130071", (1, 8), "ambiguous"),
     ("select foo(id) from t", "ODPS-0130071", (1, 8), "function foo is not supported here"),
     ("select read_csv('x')", "ODPS-0130071", (1, 8), "function read_csv is not supported here"),
+    ("select * from read_csv('x')", "ODPS-0130071", (1, 15), "such a relation after FROM"),
+    ("select count(distinct *) from t", "ODPS-0130071", (1, 23), "STAR is not supported"),
+    ("select 0x10", "ODPS-0130071", (1, 8), "the number 0x10 is not supported"),
+    ("select id from t where (id, v) in ((1, 10))", "ODPS-0130071", (1, 25), "TUPLE"),
+    ("select * from t natural join dim", "ODPS-0130071", (1, 30), "METHOD"),
+    ("select * from t pivot (sum(v) for name in ('a'))", "ODPS-0130071", (1, 15), "PIVOTS"),
     ("select substr('a')", "ODPS-0130071", (1, 8), "takes 2 to 3 arguments"),
     ("select length(array(1))", "ODPS-0130071", (1, 8), "expected string"),
     ("select 1 from t where id", "ODPS-0130071", (1, 23), "expected boolean"),
@@ -257,6 +265,12 @@ def test_a_table_that_is_missing_is_not_found(answers: Answers) -> None:
         answers.table("select * from nope")
 
 
+@pytest.mark.parametrize("name", ["`x.parquet`", "information_schema.tables", "duckdb_settings"])
+def test_nothing_but_tables_of_the_catalog_can_be_read(answers: Answers, name: str) -> None:
+    with pytest.raises(of.NotFound):
+        answers.table(f"select * from {name}")
+
+
 def test_values_that_cannot_be_calculated_fail(answers: Answers) -> None:
     error = answers.fault("select 9223372036854775807 + id from t")
     assert error.code == "ODPS-0121035"
@@ -274,6 +288,13 @@ def test_settings_that_cannot_be_met_are_refused(
     answers: Answers, hints: dict[str, str], words: str
 ) -> None:
     assert words in str(answers.fault("select 1", **hints))
+
+
+def test_long_lists_and_deep_nesting(answers: Answers) -> None:
+    among = ", ".join(map(str, range(5, 20_000)))
+    assert answers.rows(f"select id from t where id in ({among})") == [[5]]
+    nested = "(" * 5_000 + "1" + ")" * 5_000
+    assert "nested too deeply" in str(answers.fault(f"select {nested}"))
 
 
 def test_times_are_instants_that_the_zone_shows(answers: Answers) -> None:
