@@ -8,13 +8,15 @@ A wrong reference cannot come of it, because only the answer to the last attempt
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from odps_frames.errors import CorruptStream, ProtocolError
+from odps_frames.errors import CorruptStream, ProtocolError, ServiceUnavailable
 from odps_frames.model.blob import Checksum, StagedBlob, blob_column_ids
 from odps_frames.model.table import Partition
 from odps_frames.model.write import StreamId, WriteMode
 from odps_frames.transport.notices import Notices
+from odps_frames.transport.retry import Meter, RetryPolicy
 from odps_frames.wire.blob_frame import UploadHeader, encode_frame, encode_upload_header
 from odps_frames.wire.blobs import decode_receipt, encode_write_blob, encode_write_blobs
 from odps_frames.wire.checksum import Digest
@@ -41,9 +43,12 @@ if TYPE_CHECKING:
     from odps_frames.model.write_schema import WriteSchema
     from odps_frames.transport.base import Transport
     from odps_frames.wire.envelope import Envelope
-    from odps_frames.wire.http import Request
+    from odps_frames.wire.http import Request, Response
+    from odps_frames.wire.reply import Reply
 
 __all__ = ["BLOB_STREAM", "BlobUploads"]
+
+T = TypeVar("T")
 
 BLOB_STREAM = "blobs"
 """The stream that blobs go into; the commit names it beside those of the rows."""
@@ -66,6 +71,9 @@ class BlobUploads:
         session_id: str,
         envelope: Envelope,
         notices: Notices | None = None,
+        *,
+        policy: RetryPolicy | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._transport = transport
         self._spec = spec
@@ -75,6 +83,8 @@ class BlobUploads:
         self._streams: dict[str, StreamId] = {}
         self._accepted: dict[StreamId, None] = {}
         self._notices = notices or Notices()
+        self._policy = policy or RetryPolicy()
+        self._meter = meter or Meter()
         self._schema: WriteSchema | None = None
 
     def write(
@@ -138,7 +148,7 @@ class BlobUploads:
             request = encode_close(
                 self._spec.table, stream, mode=self._spec.mode, envelope=self._envelope
             )
-            self._notices.heard(decode_done(self._transport.send(request)))
+            self._ask(partial(_always, request), decode_done)
         with self._lock:
             self._accepted |= dict.fromkeys(streams)
             return tuple(self._accepted)
@@ -179,9 +189,27 @@ class BlobUploads:
 
     def _send(self, request: Request, n_blobs: int) -> BlobReceipt:
         try:
-            return self._notices.heard(decode_receipt(self._transport.send(request), n_blobs)).value
+            decode = partial(decode_receipt, n_blobs=n_blobs)
+            return self._ask(partial(_always, request), decode).value
         except UnreadableBlob as failure:
             raise failure.__cause__ or failure from None
+
+    def _ask(
+        self, request: Callable[[int], Request], decode: Callable[[Response], Reply[T]]
+    ) -> Reply[T]:
+        """Ask, and again where the answer breaks off; other failures the transport has retried."""
+        failures = 0
+        while True:
+            asked = request(failures)
+            response = self._transport.send(asked)
+            try:
+                return self._notices.heard(decode(response))
+            except ServiceUnavailable as error:
+                failures += 1
+                if asked.repeat is Repeat.NEVER or failures >= self._policy.max_attempts:
+                    raise error.after(failures) from error
+                self._policy.pause(failures)
+                self._meter.add(retries=1)
 
     def _staged(self, blob: Blob, ref: bytes, size: int) -> StagedBlob:
         if not ref:
@@ -220,20 +248,24 @@ class BlobUploads:
         name = str(stream)
         with self._lock:
             if name not in self._streams:
-                wanted = StreamId(self._session_id, name)
-                request = encode_open(
-                    self._spec.table, wanted, mode=self._spec.mode, envelope=self._envelope
-                )
-                reply = self._notices.heard(decode_stream(self._transport.send(request)))
+                tried: list[StreamId] = []
+
+                def opening(version: int) -> Request:
+                    tried.append(StreamId(self._session_id, name, version))
+                    return encode_open(
+                        self._spec.table, tried[-1], mode=self._spec.mode, envelope=self._envelope
+                    )
+
+                reply = self._ask(opening, decode_stream)
                 self._envelope = self._envelope.routed(reply.route_token)
-                self._streams[name] = wanted
+                self._streams[name] = tried[-1]
             return self._streams[name]
 
     def _write_schema(self) -> WriteSchema:
         with self._lock:
             if self._schema is None:
                 request = encode_get_schema(self._spec.table, self._session_id, self._envelope)
-                self._schema = decode_schema_reply(self._transport.send(request)).value
+                self._schema = self._ask(partial(_always, request), decode_schema_reply).value
             return self._schema
 
 
@@ -255,6 +287,10 @@ def _groups(blobs: Iterable[Blob]) -> Iterator[list[tuple[Blob, BlobSource, int]
         n_bytes += source.size
     if group:
         yield group
+
+
+def _always(request: Request, _: int) -> Request:
+    return request
 
 
 def _body(

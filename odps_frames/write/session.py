@@ -66,7 +66,15 @@ class WriteSession(BlobMethods, Committing):
         super().__init__(transport, spec, session_id, envelope, policy=policy, meter=meter)
         self._lock = threading.Lock()
         self._receipts: dict[str, BlockReceipt] = {}
-        self._blobs = BlobUploads(transport, spec, session_id, self._envelope, self.notices)
+        self._blobs = BlobUploads(
+            transport,
+            spec,
+            session_id,
+            self._envelope,
+            self.notices,
+            policy=policy,
+            meter=meter,
+        )
 
     @classmethod
     def create(
