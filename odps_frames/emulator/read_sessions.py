@@ -136,6 +136,7 @@ class ReadSessions:
                 expires=now + self._store.session_milliseconds,
             )
             add_read_session(connection, kept)
+        self._remember(kept.id, plan)
         self.preparations.begin(kept.id)
         return Routed(self._info(kept, plan), kept.token, plan.warning)
 
@@ -221,11 +222,15 @@ class ReadSessions:
             plan = make_plan(
                 connection, defined, kept.version, spec, self._store.files, since=kept.since
             )
-            with self._guard:
-                self._plans[session_id] = plan
-                if len(self._plans) > _CACHED_PLANS:
-                    self._plans.popitem(last=False)
+            self._remember(session_id, plan)
         return _Ready(kept, spec, plan)
+
+    def _remember(self, session_id: str, plan: ReadPlan) -> None:
+        """Keep a plan at hand, which costs as much as reading where there is a condition."""
+        with self._guard:
+            self._plans[session_id] = plan
+            if len(self._plans) > _CACHED_PLANS:
+                self._plans.popitem(last=False)
 
     def _info(self, kept: KeptReadSession, plan: ReadPlan) -> ReadSessionInfo:
         state = self.preparations.state(kept.id)

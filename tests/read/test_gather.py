@@ -60,6 +60,7 @@ def test_no_splits_are_no_batches() -> None:
     assert rows(gather([], reading())) == []  # type: ignore[arg-type]  # a plain function
 
 
+@pytest.mark.covers("Status.WAIT")
 @pytest.mark.parametrize("ordered", [True, False])
 def test_waiting_batches_are_bounded(*, ordered: bool) -> None:
     made = taken = 0
