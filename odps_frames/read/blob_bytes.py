@@ -34,7 +34,7 @@ class BlobLimits:
 
     rows: int = 4096
     """Rows whose references are asked for together."""
-    batch_bytes: int = 64 << 20
+    batch_bytes: int = 32 << 20
     """A batch ends before the row that would bring it beyond that, unless it is its first."""
     row_bytes: int = 2**31 - 1
     """One row cannot have more: offsets of the Arrow type count no further."""
@@ -79,15 +79,19 @@ class _Filler:
         """Yield the rows of a batch, in as many as that takes."""
         start = 0
         while start < batch.num_rows:
-            window = batch.slice(start, self._limits.rows)
-            leaves = [
-                leaf
-                for place, column in self._columns
-                for leaf in blob_leaves(window.column(place), column.name, column.type)
-            ]
-            n_rows, contents = self._fetched(leaves, window.num_rows)
-            yield self._placed(window.slice(0, n_rows), contents)
-            start += n_rows
+            made = [self._front(batch.slice(start, self._limits.rows))]
+            start += made[0].num_rows
+            yield made.pop()  # whoever takes it alone decides how long it is held
+
+    def _front(self, window: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the first rows of some, with their blobs."""
+        leaves = [
+            leaf
+            for place, column in self._columns
+            for leaf in blob_leaves(window.column(place), column.name, column.type)
+        ]
+        n_rows, contents = self._fetched(leaves, window.num_rows)
+        return self._placed(window.slice(0, n_rows), contents)
 
     def _fetched(self, leaves: list[BlobLeaf], n_rows: int) -> tuple[int, dict[bytes, bytes]]:
         """Read blobs row by row; return for how many rows they are all there."""
@@ -150,6 +154,5 @@ def _in_row_order(leaves: list[BlobLeaf]) -> tuple[list[bytes], list[int]]:
 
 
 def _exchanged(refs: AnyArray, contents: dict[bytes, bytes]) -> AnyArray:
-    coded = refs.dictionary_encode()
-    found = pa.array([contents[ref] for ref in coded.dictionary.to_pylist()], refs.type)
-    return found.take(coded.indices)
+    found: list[bytes | None] = refs.to_pylist()
+    return pa.array([None if ref is None else contents[ref] for ref in found], refs.type)
