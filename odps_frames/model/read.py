@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, get_args
 
 from odps_frames.errors import ProtocolError
 from odps_frames.model.splits import ByBucket, ByRows, BySize, RowRange, Split, SplitBy
@@ -146,7 +147,8 @@ class ReadSpec:
         for name, kind in _KINDS.items():
             _check_kind(name, getattr(self, name), kind)
         if self.max_files_per_split is not None:
-            _check_count("max_files_per_split", self.max_files_per_split, 1)
+            most = _count("max_files_per_split", self.max_files_per_split, 1)
+            object.__setattr__(self, "max_files_per_split", most)
 
 
 _LISTS = {
@@ -183,10 +185,14 @@ def _check_kind(name: str, given: object, kind: Any) -> None:  # noqa: ANN401  a
         raise TypeError(msg)
 
 
-def _check_count(name: str, given: object, least: int) -> None:
-    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+def _count(name: str, given: object, least: int) -> int:
+    number = None
+    if isinstance(given, SupportsIndex) and not isinstance(given, bool):
+        number = operator.index(given)
+    if number is None or number < least:
         msg = f"{name}={given!r}; expected a whole number, at least {least}"
         raise ValueError(msg)
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,10 +287,10 @@ class BatchOptions:
     result: ResultOptions = ResultOptions()
 
     def __post_init__(self) -> None:
-        _check_count("max_rows", self.max_rows, 1)
-        _check_count("skip_rows", self.skip_rows, 0)
-        if self.max_bytes is not None:
-            _check_count("max_bytes", self.max_bytes, 1)
+        for name, least in (("max_rows", 1), ("skip_rows", 0), ("max_bytes", 1)):
+            given = getattr(self, name)
+            if name != "max_bytes" or given is not None:
+                object.__setattr__(self, name, _count(name, given, least))
         object.__setattr__(self, "columns", _listed("columns", self.columns, "['id']"))
         _check_kind("columns_unordered", self.columns_unordered, bool)
         _check_kind("format", self.format, DataFormat)

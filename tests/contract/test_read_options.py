@@ -204,6 +204,8 @@ def test_a_stream_brings_some_columns_of_its_session(
         ({"max_rows": 0}, ValueError, "max_rows=0"),
         ({"max_bytes": -1}, ValueError, "max_bytes=-1"),
         ({"skip_rows": -1}, ValueError, "skip_rows=-1"),
+        ({"skip_rows": True}, ValueError, "skip_rows=True"),
+        ({"max_rows": 1.5}, ValueError, "max_rows=1.5"),
     ],
 )
 def test_options_of_a_stream_that_make_no_sense_are_never_sent(
@@ -403,8 +405,10 @@ def test_why_a_session_failed_is_said(stand: Stand, polls: int) -> None:
     assert failure.value.session_id
     stand.service.preparations.rule = Preparation()
     other = stand.session()
+    info = replace(other.info, session_id=failure.value.session_id)
+    failed = ReadSession(stand.client.transport, other.spec, info)
     with pytest.raises(of.Conflict, match="CRITICAL, not NORMAL: no slots"):
-        list(other.read(of.Split(failure.value.session_id)))
+        list(failed.read(whole(failed)))
 
 
 @pytest.mark.covers("SessionStatus.EXPIRED", "CreateReadSessionResponse.expiration_time")
