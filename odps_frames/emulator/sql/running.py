@@ -30,6 +30,10 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 """No file, no address and no variable of this process can be named in a query."""
 
 
+_QUIET = ("SET enable_progress_bar = true", "SET enable_progress_bar_print = false")
+"""DuckDB counts how far it is only when it might show it."""
+
+
 class Cancelled(Exception):
     """The query was stopped before its end."""
 
@@ -58,7 +62,7 @@ class Run:
             self._connection = connection
         try:
             self._stop_if_cancelled()
-            for statement in macros(self._planned.zone):
+            for statement in (*_QUIET, *macros(self._planned.zone)):
                 connection.execute(statement)
             for number, source in enumerate(self._planned.sources):
                 connection.register(f"a{number}", _table_of(source, files))
