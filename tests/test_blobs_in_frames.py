@@ -354,6 +354,7 @@ def test_paths_need_a_word_where_a_table_is_made(
         of.to_odps(frame, table, create=True, client=client)
 
 
+@pytest.mark.covers("BlobWriteItem.partition_values", "BlobWriteItem.column_index")
 def test_blobs_belong_to_the_partition_of_their_row(client: LocalClient, table: str) -> None:
     frame = pd.DataFrame(
         {
@@ -376,6 +377,18 @@ def test_blobs_belong_to_the_partition_of_their_row(client: LocalClient, table: 
         for number, photo, pt in zip(frame["id"], frame["photo"], frame["pt"], strict=True)
     }
     assert rows == expected
+
+
+def test_partitions_that_no_text_can_say_have_no_blobs(client: LocalClient, table: str) -> None:
+    frame = pd.DataFrame({"id": [1, 2], "photo": [b"x", b"y"], "pt": ["a", "b/c=d"]})
+    how: Any = {"create": True, "odps_types": TYPES, "client": client}
+    with pytest.raises(ValueError, match="which the protocol cannot say of a blob"):
+        of.to_odps(frame, table, partition_cols="pt", **how)
+    with pytest.raises(ValueError, match="which the protocol cannot say of a blob"):
+        of.to_odps(frame.drop(columns="pt"), table, partition={"pt": "b/c=d"}, **how)
+    assert not client.exists(table)
+    of.to_odps(frame.assign(photo=None), table, partition_cols="pt", **how)
+    assert len(of.read_odps(table, client=client)) == 2
 
 
 def nested_rows(seed: str) -> list[dict[str, Any]]:
