@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 __all__ = [
     "ByBucket",
@@ -18,10 +20,21 @@ __all__ = [
 DEFAULT_SPLIT_BYTES = 256 * 1024 * 1024
 
 
-def _positive(name: str, value: int) -> None:
-    if value < 1:
-        msg = f"{name}={value}; expected at least 1"
+def _whole(name: str, value: object, least: int) -> int:
+    """Return a whole number of any kind as an int; a fraction would be cut, and so is refused."""
+    number = None
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        number = operator.index(value)
+    if number is None or number < least:
+        msg = f"{name}={value!r}; expected a whole number, at least {least}"
         raise ValueError(msg)
+    return number
+
+
+def _flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        msg = f"{name}={value!r}; expected True or False"
+        raise TypeError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,8 @@ class BySize:
     unit: str = "ByteSize"
 
     def __post_init__(self) -> None:
-        _positive("split size in bytes", self.bytes)
+        object.__setattr__(self, "bytes", _whole("split size in bytes", self.bytes, 1))
+        _flag("cross_partition", self.cross_partition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,8 @@ class ByParallelism:
     cross_partition: bool = True
 
     def __post_init__(self) -> None:
-        _positive("number of splits", self.splits)
+        object.__setattr__(self, "splits", _whole("number of splits", self.splits, 1))
+        _flag("cross_partition", self.cross_partition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,8 @@ class ByRows:
     cross_partition: bool = True
 
     def __post_init__(self) -> None:
-        _positive("rows a split", self.rows)
+        object.__setattr__(self, "rows", _whole("rows a split", self.rows, 1))
+        _flag("cross_partition", self.cross_partition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,9 @@ class ByBucket:
     """One split for each bucket of a clustered table."""
 
     cross_partition: bool = True
+
+    def __post_init__(self) -> None:
+        _flag("cross_partition", self.cross_partition)
 
 
 SplitBy = BySize | ByParallelism | ByRows | ByBucket
@@ -97,9 +116,9 @@ class RowRange:
     count: int
 
     def __post_init__(self) -> None:
-        if self.offset < 0 or self.count < 1:
-            msg = f"not a range of rows: {self}; expected offset >= 0 and count >= 1"
-            raise ValueError(msg)
+        for name, least in (("offset", 0), ("count", 1)):
+            whole = _whole(f"{name} of a range of rows", getattr(self, name), least)
+            object.__setattr__(self, name, whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +130,8 @@ class Split:
     rows: RowRange | None = None
     bucket: int | None = None
     """The bucket that its rows are in, where the session was cut by buckets."""
+
+    def __post_init__(self) -> None:
+        # On the wire a negative index says that there is none, which would bring every row.
+        if self.index is not None:
+            object.__setattr__(self, "index", _whole("index of a split", self.index, 0))

@@ -204,8 +204,11 @@ class ReadSession:
         SchemaMismatch
             For a column that the session does not have.
         ValueError
-            For a form of data that the service does not offer.
+            For a split of another session, or a form of data that the service does not offer.
         """
+        if split.session_id != self.session_id:
+            msg = f"{split} is not of session {self.session_id}; read it by the session it is of"
+            raise ValueError(msg)
         plan = self._plan(options or BatchOptions(), validate=validate)
         self._keep_alive()
         return read_batches(self._transport, plan, split, meter=meter, cancel=cancel)

@@ -19,6 +19,7 @@ __all__ = [
     "milliseconds",
     "needed",
     "number",
+    "place",
     "rough_number",
     "section",
     "sections",
@@ -87,6 +88,14 @@ def number(fields: Mapping[str, Any], *keys: str) -> int | None:
             raise _unfit(key, value, "a whole number")
         return None if found == ABSENT else found
     return None
+
+
+def place(fields: Mapping[str, Any], key: str) -> int | None:
+    """Return a number that counts from zero; -1 is none that was left out, but a mistake."""
+    found = number(fields, key)
+    if found is None and fields.get(key) not in (None, ""):
+        raise _unfit(key, fields[key], "a whole number, at least 0")
+    return found
 
 
 def rough_number(fields: Mapping[str, Any], key: str) -> int | None:

@@ -224,7 +224,7 @@ def decode_read(request: Request) -> ReadCall:
     An offset without a count means all rows from there on, which are those left after skipping.
     """
     query, document = query_of(request), document_of(request)
-    offset = documents.number(query, "Offset") or 0
+    offset = documents.place(query, "Offset") or 0
     count = documents.number(query, "Count") or 0
     skip = documents.number(document, "SkipRowNum") or 0
     options = BatchOptions(
@@ -238,7 +238,7 @@ def decode_read(request: Request) -> ReadCall:
         result=decode_result_options(document),
     )
     rows = RowRange(offset, count) if count else None
-    split = Split(session_of(request), documents.number(query, "Index"), rows)
+    split = Split(session_of(request), documents.place(query, "Index"), rows)
     return ReadCall(target_of(request), split, options)
 
 

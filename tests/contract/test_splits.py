@@ -187,6 +187,19 @@ def test_splits_say_their_buckets(stand: Stand) -> None:
     assert {n for n, partition in rows if partition == "y"} <= set(got)
 
 
+def test_a_split_of_another_session_is_refused(stand: Stand) -> None:
+    table = clustered(stand, "hash", 2)
+    put(stand, table, [[(key, "x" if key else "y") for key in range(4)]])
+    session = stand.client.read_session(table, partitions=["pt=x"])
+    other = stand.client.read_session(table)
+    since = len(stand.service.requests)
+    with pytest.raises(ValueError, match="is not of session"):
+        session.read(other.splits[0])
+    with pytest.raises(ValueError, match="is not of session"):
+        list(session.batches(other.splits))
+    assert stand.operations(since) == []
+
+
 def test_buckets_are_read_in_other_modes_too(stand: Stand) -> None:
     table = clustered(stand, "range", 3)
     rows = put(stand, table, [[(key, "x") for key in range(9)]])

@@ -149,7 +149,6 @@ def test_an_empty_table_has_no_splits(service: Any, by: BySize | ByParallelism) 
     ("split", "options"),
     [
         ({"index": 1}, {}),
-        ({"index": -2}, {}),  # -1 stands for none on this wire
         ({"rows": RowRange(8, 3)}, {}),
         ({"index": 0}, {"skip_rows": 11}),
         ({"index": 0}, {"columns": ("zz",)}),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from odps_frames.errors import ProtocolError
 from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.model.read import ReadSessionInfo, TimeUnit
 from odps_frames.model.schema import TableSchema
-from odps_frames.model.splits import ByParallelism, ByRows, BySize, RowRange, Split
+from odps_frames.model.splits import ByBucket, ByParallelism, ByRows, BySize, RowRange, Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,11 +68,29 @@ def test_more_splits_than_can_be_are_not_made() -> None:
         lambda: ByParallelism(0),
         lambda: RowRange(-1, 1),
         lambda: RowRange(0, 0),
+        lambda: RowRange(0, 2.5),  # type: ignore[arg-type]  # the point
+        lambda: BySize("64MB"),  # type: ignore[arg-type]  # the point
+        lambda: BySize(64e6),  # type: ignore[arg-type]  # the point
+        lambda: ByParallelism(True),  # noqa: FBT003  the point
+        lambda: Split("s", -1),
+        lambda: Split("s", 1.0),  # type: ignore[arg-type]  # the point
     ],
 )
 def test_nonsense_cannot_be_made(make: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ValueError, match="expected a whole number"):
         make()
+
+
+@pytest.mark.parametrize("make", [ByBucket, partial(BySize, 1), partial(ByRows, 1)])
+def test_crossing_partitions_is_a_matter_of_yes_or_no(make: Callable[..., object]) -> None:
+    with pytest.raises(TypeError, match="cross_partition='no'; expected True or False"):
+        make(cross_partition="no")
+
+
+def test_whole_numbers_of_any_kind_will_do() -> None:
+    rows = ByRows(np.int64(5)).rows  # type: ignore[arg-type]  # as arithmetic on a frame gives it
+    assert (rows, type(rows)) == (5, int)
+    assert type(RowRange(np.int32(1), np.uint8(2)).count) is int  # type: ignore[arg-type]  # same
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,8 @@ BROKEN: list[tuple[Callable[[Request], object], Request]] = [
     (wire.decode_read, request({}, Index="0")),
     (wire.decode_read, request({}, SessionId="s", Index="first")),
     (wire.decode_read, request({}, SessionId="s", Index="-2")),
+    (wire.decode_read, request({}, SessionId="s", Index="-1")),  # which is not: all of them
+    (wire.decode_read, request({}, SessionId="s", Offset="-1", Count="3")),
     (wire.decode_read, request({"MaxBatchRows": "many"}, SessionId="s")),
     (wire.decode_preview, request({}, target="projects.p.instances.i")),
     (wire.decode_preview, request({"Limit": 1.5})),
