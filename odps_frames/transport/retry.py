@@ -17,8 +17,8 @@ from odps_frames.errors import (
     Throttled,
 )
 from odps_frames.wire import names
-from odps_frames.wire.http import Repeat
-from odps_frames.wire.reply import decode_error
+from odps_frames.wire.http import ChunkReader, Repeat
+from odps_frames.wire.reply import MAX_DOCUMENT_BYTES, decode_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from odps_frames.wire.http import Request, Response
 
 __all__ = ["Life", "Meter", "RetryBudget", "RetryPolicy", "RetryingTransport"]
+
+_DOCUMENTS = frozenset({"application/json", "application/xml", "text/xml"})
+"""Answers that are read at once; all others stream, and their readers know how to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +198,8 @@ class RetryingTransport:
             attempt += 1
             try:
                 response = self._below.send(traced)
+                if response.ok and request.repeat is Repeat.ALWAYS:
+                    response = _read(response)
                 if response.ok:
                     self._budget.give_back()
                     return response
@@ -231,3 +236,11 @@ class RetryingTransport:
         if error.sent and request.repeat is not Repeat.ALWAYS:
             return False
         return self._budget.take()
+
+
+def _read(response: Response) -> Response:
+    """Read a document to its end, so that one that breaks off is an attempt that failed."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in _DOCUMENTS:
+        return response
+    return replace(response, body=ChunkReader([response.read(MAX_DOCUMENT_BYTES + 1)]))

@@ -17,7 +17,7 @@ from odps_frames.errors import (
 )
 from odps_frames.transport.retry import Meter, RetryBudget, RetryingTransport, RetryPolicy
 from odps_frames.wire import names
-from odps_frames.wire.http import Repeat, Request, Response
+from odps_frames.wire.http import Headers, Repeat, Request, Response
 from odps_frames.wire.reply import encode_error
 
 if TYPE_CHECKING:
@@ -83,6 +83,49 @@ TRANSIENT: list[Response | ServiceUnavailable] = [
     refusal(504),
     LOST,
 ]
+
+
+class Broken:
+    """A body that breaks off after its first bytes."""
+
+    def __init__(self) -> None:
+        self._pieces = [b'{"Ses']
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        if not self._pieces:
+            raise ServiceUnavailable("X: the answer broke off")
+        piece = self._pieces.pop()
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        self._pieces = []
+
+
+def broken(kind: str) -> Response:
+    return Response(200, Headers({"Content-Type": kind}), Broken())
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/XML"])
+def test_a_document_that_breaks_off_is_asked_for_again(kind: str) -> None:
+    script = Script([broken(kind), broken(kind), Response.of(b"{}")])
+    transport = RetryingTransport(script, policy(Time()))
+    assert transport.send(request()).read() == b"{}"
+    assert len(script.asked) == 3
+    with pytest.raises(ServiceUnavailable, match="broke off") as raised:
+        RetryingTransport(Script([broken(kind)] * 4), policy(Time())).send(request())
+    assert raised.value.attempts == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "repeat"),
+    [("application/octet-stream", Repeat.ALWAYS), ("application/json", Repeat.UNSENT)],
+)
+def test_streams_and_what_is_sent_once_are_left_to_their_readers(kind: str, repeat: Repeat) -> None:
+    script = Script([broken(kind)])
+    response = RetryingTransport(script, policy(Time())).send(request(repeat))
+    with pytest.raises(ServiceUnavailable, match="broke off"):
+        response.read()
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
