@@ -75,9 +75,16 @@ class Blob:
         if isinstance(self.data, str):
             msg = f"data={self.data[:80]!r}; expected bytes, a binary file or a pathlib.Path"
             raise TypeError(msg)
-        if self.size is not None and self.size < 0:
-            msg = f"size={self.size!r}; expected a number of bytes, or None to have it measured"
+        size = self.size
+        whole = size is None or (isinstance(size, int) and not isinstance(size, bool))
+        if not whole or (size is not None and size < 0):
+            msg = f"size={size!r}; expected a number of bytes, or None to have it measured"
             raise ValueError(msg)
+        for name in ("column", "mime_type", "file_name"):
+            said = getattr(self, name)
+            if said is not None and not isinstance(said, str):
+                msg = f"{name}={said!r}; expected text"
+                raise TypeError(msg)
         object.__setattr__(self, "checksum", Checksum(self.checksum))
 
 

@@ -78,12 +78,25 @@ class BlobFile(io.RawIOBase):
         self._n_read += got
         return got
 
+    def read(self, size: int | None = -1, /) -> builtins.bytes:
+        """Read so many bytes, and fewer only at the end; by default all that is left."""
+        if size is None or size < 0:
+            return self.readall()
+        content = memoryview(bytearray(min(size, CHUNK_BYTES)))
+        pieces: list[builtins.bytes] = []
+        while size and (got := self.readinto(content[:size])):
+            pieces.append(builtins.bytes(content[:got]))
+            size -= got
+        return b"".join(pieces)
+
     def readall(self) -> builtins.bytes:
         """Read what is left, in larger pieces than a file does by itself."""
         return b"".join(self.chunks())
 
     def chunks(self, max_bytes: int = CHUNK_BYTES) -> Iterator[builtins.bytes]:
         """Yield what is left in pieces of at most so many bytes."""
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes={max_bytes!r}; expected at least 1")
         window = memoryview(bytearray(max_bytes))
         while got := self.readinto(window):
             yield builtins.bytes(window[:got])

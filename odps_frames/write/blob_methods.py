@@ -34,7 +34,7 @@ class BlobMethods:
         distribution_key: Mapping[str, object] | bytes | None = None,
         mime_type: str | None = None,
         file_name: str | None = None,
-        checksum: Checksum = Checksum.NONE,
+        checksum: Checksum | None = None,
         size: int | None = None,
         stream: int | str | StreamId = BLOB_STREAM,
         compression: Literal["lz4", "zstd"] | None = None,
@@ -42,8 +42,9 @@ class BlobMethods:
         """Upload a blob, as a stream; the parameters are the fields of ``Blob``.
 
         The ``cell`` of the result goes into the BLOB column of a batch of this session. Without a
-        checksum the MD5 that the service answers with is compared. Data that cannot seek needs
-        ``size`` only beside a MIME type, a file name, a key or a checksum.
+        checksum the MD5 that the service answers with is compared; beside a MIME type, a file
+        name or a key, where it answers with none, CRC32 is the usual checksum. Data that cannot
+        seek needs ``size`` only beside one of these or a checksum.
 
         Raises
         ------
@@ -52,6 +53,9 @@ class BlobMethods:
         CorruptStream
             When the service holds other bytes than were sent.
         """
+        if checksum is None:
+            framed = any(said is not None for said in (mime_type, file_name, distribution_key))
+            checksum = Checksum.CRC32 if framed else Checksum.NONE
         blob = Blob(
             data,
             column=column,

@@ -102,15 +102,23 @@ class BlobSource:
 
 def _view(data: Any) -> memoryview:  # noqa: ANN401  whatever was given
     try:
-        return memoryview(data).cast("B")
+        view = memoryview(data)
+        if "O" not in view.format:  # the bytes of an array of objects are addresses
+            return view.cast("B")
     except TypeError:
-        raise TypeError(
-            f"data of type {type(data).__name__}; expected bytes, a binary file or a pathlib.Path"
-        ) from None
+        pass
+    raise TypeError(
+        f"data of type {type(data).__name__}; expected bytes, a binary file or a pathlib.Path"
+    )
 
 
 def _read(file: Any) -> Iterator[bytes]:  # noqa: ANN401  anything with read()
-    while piece := file.read(_PIECE_BYTES):
+    while True:
+        piece = file.read(_PIECE_BYTES)
+        if piece is None:  # which is not the end
+            raise BlockingIOError(f"{file!r} has no bytes yet; expected a file that waits for them")
         if isinstance(piece, str):
             raise TypeError(f"{file!r} gives text; open it in binary mode")
+        if not piece:
+            return
         yield piece

@@ -8,6 +8,7 @@ import os
 import tracemalloc
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -353,6 +354,55 @@ def test_trouble_with_the_data_is_not_trouble_with_the_service(stand: Stand, tab
     session.abort()
 
 
+def test_what_gives_no_bytes_yet_has_not_ended(stand: Stand, table: str) -> None:
+    """A file that does not wait says None where it has nothing at the moment."""
+
+    class Impatient(Pipe):
+        def readinto(self, buffer: Any, /) -> Any:
+            self.begun, begun = True, getattr(self, "begun", False)
+            return None if begun else super().readinto(memoryview(buffer)[:4])
+
+    stand.client.create_table(table, COLUMNS)
+    session = stand.client.write_session(table)
+    for options in ({}, {"size": 10}, {"size": 10, "checksum": Checksum.MD5}):
+        with pytest.raises(BlockingIOError, match="expected a file that waits"):
+            session.write_blob(Impatient(b"0123456789"), column="photo", **options)
+    session.abort()
+
+
+@pytest.mark.parametrize("data", [np.array([b"x"], dtype=object), io.StringIO(""), "x", 3, None])
+def test_what_has_no_bytes_is_refused(stand: Stand, table: str, data: Any) -> None:
+    stand.client.create_table(table, COLUMNS)
+    session = stand.client.write_session(table)
+    with pytest.raises(TypeError, match=r"expected bytes, a binary file|gives text"):
+        session.write_blob(data, column="photo")
+    session.abort()
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [({"mime_type": "a/b"}, 1), ({"mime_type": "a/b", "checksum": Checksum.NONE}, 0)],
+)
+def test_what_is_framed_has_a_checksum_unless_it_is_unwanted(
+    stand: Stand, table: str, said: dict[str, Any], kind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.client.create_table(table, COLUMNS)
+    sent: list[bytes] = []
+    carry = stand.client.transport.send
+
+    def send(request: Any) -> Any:
+        if callable(request.body):
+            sent.append(b"".join(bytes(piece) for piece in request.body()))
+        return carry(request)
+
+    session = stand.client.write_session(table)
+    monkeypatch.setattr(stand.client.transport, "send", send)
+    session.write_blob(b"x", column="photo", **said)
+    session.abort()
+    (body,) = sent
+    assert f'"Type": {kind}'.encode() in body
+
+
 def test_data_that_cannot_seek_needs_a_size_in_a_frame(stand: Stand, table: str) -> None:
     stand.client.create_table(table, COLUMNS)
     session = stand.client.write_session(table)
@@ -535,6 +585,36 @@ def test_a_file_is_read_once_and_in_time(stand: Stand, small: list[bytes]) -> No
     assert alone.read(2) == b"fi"
     with next(stand.client.read_blobs(small[2:])) as alone:
         assert alone.read() == SMALL[2]
+
+
+@pytest.mark.parametrize("compression", CODECS)
+def test_as_many_bytes_as_are_asked_for(
+    stand: Stand, large: list[bytes], compression: Codec
+) -> None:
+    """Nobody who reads a header of so many bytes looks how many came."""
+    for refs in (large, large[2:3]):
+        for file, ref in zip(stand.client.read_blobs(refs, compression=compression), refs):  # noqa: B905  one file each
+            wanted = io.BytesIO(noise(LARGE[large.index(ref)]))
+            for size in (0, 3, 5000, 200_000, 100_000, 100_000, 1):
+                assert file.read(size) == wanted.read(size)
+            assert file.read(None) == file.read() == b""
+    with pytest.raises(ValueError, match="max_bytes=0; expected at least 1"):
+        list(next(stand.client.read_blobs(large)).chunks(0))
+
+
+@pytest.mark.parametrize("action", ["TableCreateReadSession", "TableWriteBlob", "TableGetWriteS*"])
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    stand: Stand, table: str, action: str
+) -> None:
+    stand.client.create_table(table, COLUMNS)
+    stand.service.faults.add(
+        Fault(effect=Cut(), action=action, when="at_byte", at_byte=20, times=2)
+    )
+    with stand.client.write_session(table) as session:
+        write_rows(session, [session.write_blob(b"0123456789", column="photo").cell])
+    assert contents(stand.client, refs_in(stand.client, table)) == [b"0123456789"]
+    ((_, hits),) = stand.service.faults.hits
+    assert hits == 2
 
 
 def test_long_lists_are_asked_for_in_parts(stand: Stand, table: str) -> None:

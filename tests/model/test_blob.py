@@ -48,6 +48,18 @@ def test_what_cannot_be_a_reference_is_refused(wrong: Any) -> None:
         BlobRef.parse(wrong)
 
 
+@pytest.mark.parametrize("name", ["column", "mime_type", "file_name"])
+def test_what_is_said_of_a_blob_is_text(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name}=b'x'; expected text"):
+        Blob(b"x", **{name: b"x"})  # type: ignore[arg-type]  # the point
+
+
+@pytest.mark.parametrize("size", [-1, 1.0, "1", True])
+def test_a_size_is_a_number_of_bytes(size: Any) -> None:
+    with pytest.raises(ValueError, match="expected a number of bytes"):
+        Blob(b"x", size=size)
+
+
 def test_the_reference_of_an_upload_is_none_for_readers() -> None:
     wrong: Any = STAGED
     with pytest.raises(TypeError, match="reference of an upload"):
