@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Cancelled", "Run"]
 
 BATCH_ROWS = 65_536
+INTERRUPT_SECONDS = 0.02
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -46,6 +47,7 @@ class Run:
         self._guard = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._cancelled = False
+        self._ended = threading.Event()
 
     def batches(self, files: Files) -> Iterator[pa.RecordBatch]:
         """Carry the query out and yield its rows.
@@ -72,7 +74,11 @@ class Run:
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             self._stop_if_cancelled()
             raise _fault(error) from None
+        except Exception:
+            self._stop_if_cancelled()
+            raise
         finally:
+            self._ended.set()
             with self._guard:
                 self._connection = None
             connection.close()
@@ -80,9 +86,17 @@ class Run:
     def cancel(self) -> None:
         """Stop the query wherever it is."""
         with self._guard:
-            self._cancelled = True
-            if self._connection is not None:
-                self._connection.interrupt()
+            first, self._cancelled = not self._cancelled, True
+        if first:
+            threading.Thread(target=self._interrupt, name="odps-interrupt", daemon=True).start()
+
+    def _interrupt(self) -> None:
+        """Interrupt until it ended: DuckDB forgets what comes while it still plans a query."""
+        while not self._ended.is_set():
+            with self._guard:
+                if self._connection is not None:
+                    self._connection.interrupt()
+            self._ended.wait(INTERRUPT_SECONDS)
 
     @property
     def progress(self) -> float:
