@@ -55,6 +55,7 @@ BLOB_STREAM = "blobs"
 GROUP_BLOBS = 256
 GROUP_BYTES = 64 << 20
 """So many blobs, or bytes of them, travel in one request; a larger blob travels alone."""
+PIECE_BYTES = 1 << 16
 
 
 class BlobUploads:
@@ -178,7 +179,7 @@ class BlobUploads:
         request = encode_write_blobs(
             self._spec.table,
             self._stream(stream),
-            _body(body, compression),
+            _body(lambda: _joined(body()), compression),
             compression=compression,
             envelope=self._envelope,
             repeat=Repeat.ALWAYS if repeatable else Repeat.NEVER,
@@ -291,6 +292,20 @@ def _groups(blobs: Iterable[Blob]) -> Iterator[list[tuple[Blob, BlobSource, int]
 
 def _always(request: Request, _: int) -> Request:
     return request
+
+
+def _joined(pieces: Iterator[Buffer]) -> Iterator[Buffer]:
+    """Join small pieces, each of which would be a call of the system by itself."""
+    held: list[Buffer] = []
+    n_bytes = 0
+    for piece in pieces:
+        held.append(piece)
+        n_bytes += memoryview(piece).nbytes
+        if n_bytes >= PIECE_BYTES:
+            yield held[0] if len(held) == 1 else b"".join(held)
+            held, n_bytes = [], 0
+    if held:
+        yield b"".join(held)
 
 
 def _body(
