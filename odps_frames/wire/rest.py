@@ -295,8 +295,11 @@ def _list_tables(project: str, request: Request) -> ListTables:
 
 
 def _table_call(project: str, name: str, request: Request) -> RestCall | None:
+    schema = request.parameter(names.CURRENT_SCHEMA) or None
+    if _has(request, "data"):  # who asks for the first rows names the schema otherwise
+        schema = request.parameter("schema_name") or schema
     try:
-        table = TableRef(project, name, request.parameter(names.CURRENT_SCHEMA) or None)
+        table = TableRef(project, name, schema)
     except ValueError as error:
         raise NotFound(str(error), status=404, code="NoSuchObject") from None
     spec = request.parameter("partition")

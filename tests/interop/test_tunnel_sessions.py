@@ -412,6 +412,19 @@ def test_the_first_rows(theirs: Any, parted: str, *, as_text: bool) -> None:
     assert {str(row[2]) for row in whole} == {"a", "b"}
 
 
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("usual", [None, "other"])
+def test_the_first_rows_of_a_table_of_a_schema(
+    stand: Stand, ours: Client, table: str, usual: str | None, *, as_text: bool
+) -> None:
+    for schema in ("first", "other"):
+        ours.create_schema(schema, if_not_exists=True)
+    for number, schema in enumerate(["default", "first", "other"]):
+        of.to_odps(pa.table({"id": [number]}), f"demo.{schema}.{table}", create=True, client=ours)
+    found = stand.entry(schema=usual).get_table(table, schema="first")
+    assert values(found.head(9, use_legacy=as_text)) == [[1]]
+
+
 def test_first_rows_as_text(theirs: Any, ours: Client, table: str) -> None:
     ours.create_table(table, {"s": "string", "n": "double", "l": "array<bigint>", "d": "date"})
     rows = [['a,"b"\n\\', 0.1, [1, 2], date(2024, 2, 29)], [None, None, None, None]]
@@ -444,7 +457,7 @@ def test_a_restart_forgets_nothing(restarted: Callable[..., Any], table: str) ->
         ours.create_table(table, {"id": "bigint", "name": "string"})
         theirs.write_table(table, RECORDS[:2])
         download_id = TableTunnel(theirs).create_download_session(table).id
-        done = theirs.execute_sql(f"SELECT id, name FROM {table}")  # noqa: S608  of our own words
+        done = theirs.execute_sql(f"SELECT id, name FROM {table}")
         result_id = InstanceTunnel(theirs).create_download_session(done).id
         session = upload(theirs, table, overwrite=True)
         fill(session, 0, RECORDS[2:5])
