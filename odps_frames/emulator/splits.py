@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Cut", "check_splits", "cut", "wanted_buckets"]
 
 MAX_SPLITS = 100_000
+_BUCKET = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,10 @@ def wanted_buckets(table: Table, spec: ReadSpec) -> frozenset[int] | None:
     n_buckets = table.buckets.n or 1
     found = set()
     for text in spec.buckets:
-        if not (text.isascii() and text.isdecimal()) or int(text) >= n_buckets:
-            raise invalid(f"bucket {text!r} of table {table.ref}; expected 0 to {n_buckets - 1}")
+        whole = _BUCKET.fullmatch(text)
+        if whole is None or int(text) >= n_buckets:
+            shown = text[:40]
+            raise invalid(f"bucket {shown!r} of table {table.ref}; expected 0 to {n_buckets - 1}")
         found.add(int(text))
     return frozenset(found)
 

@@ -98,6 +98,11 @@ class BlobRef:
         if not isinstance(self.text, str) or not self.text:
             msg = f"not a blob reference: {self.text!r}; expected text that is not empty"
             raise ValueError(msg)
+        try:
+            self.text.encode()
+        except UnicodeEncodeError:
+            msg = f"not a blob reference: {self.text[:80]!r} is no Unicode text"
+            raise ValueError(msg) from None
 
     @classmethod
     def parse(cls, reference: BlobRef | str | Buffer) -> Self:

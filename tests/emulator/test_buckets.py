@@ -254,6 +254,7 @@ def test_buckets_are_chosen_in_every_mode(service: Any, split_by: Any) -> None:
         ("t", {"buckets": ("4",)}, "expected 0 to 3"),
         ("t", {"buckets": ("-1",)}, "expected 0 to 3"),
         ("t", {"buckets": ("x",)}, "expected 0 to 3"),
+        ("t", {"buckets": ("9" * 5000,)}, "expected 0 to 3"),
         ("t", {"split_by": ByRows(3, cross_partition=False)}, "CrossPartition=false"),
         ("t", {"split_by": ByRows(3), "max_files_per_split": 2}, "SplitMaxFileNum"),
     ],

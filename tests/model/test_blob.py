@@ -36,7 +36,7 @@ def test_a_reference_is_read_from_text_and_bytes(text: str) -> None:
     assert str(BlobRef(text)) == text
 
 
-@pytest.mark.parametrize("wrong", ["", b"", b"\xff\xfe", b"ref\x80"])
+@pytest.mark.parametrize("wrong", ["", b"", b"\xff\xfe", b"ref\x80", "ref\ud800"])
 def test_what_is_no_reference_is_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match="not a blob reference"):
         BlobRef.parse(wrong)
