@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ __all__ = [
 
 _PLAIN = Envelope()
 _USUAL = BatchOptions()
+_BUCKET = re.compile("[0-9]{1,9}")
 ACCEPT_ENCODING = names.ACCEPT_ENCODING
 ENCODINGS = {"zstd": "zstd", "x-lz4-frame": "x-lz4-frame", "lz4_frame": "x-lz4-frame"}
 """Encodings of streams by the names that clients ask for them (protocol.md §12)."""
@@ -99,7 +101,7 @@ def encode_create(
         "RequiredPartitionColumns": _selection("partition_columns", spec.partition_columns),
         "RequiredPartitions": _selection("partitions", spec.partitions),
         "RequiredBucketIds": [
-            int(bucket) if bucket.isdecimal() else bucket
+            int(bucket) if _BUCKET.fullmatch(bucket) else bucket
             for bucket in _selection("buckets", spec.buckets)
         ],
         "SplitOptions": encode_split_by(spec.split_by),
