@@ -104,13 +104,12 @@ def _own(item: BlobItem) -> Ready:
 def _fetched(items: list[BlobItem]) -> Iterator[Ready]:
     """Blobs of other tables: the bytes of small ones, and streams of the others.
 
-    They are asked for together, as then the answer says the sizes and MIME types; so a single one
-    is asked for twice, and the second time not read.
+    They are asked for together: one request brings many.
     """
     start = 0
     while start < len(items):
         refs = [item.value.ref for item in items[start:]]
-        files = items[start].value.site.read_blobs(refs * 2 if len(refs) == 1 else refs)
+        files = items[start].value.site.read_blobs(refs)
         for item in items[start:]:
             start += 1
             file = next(files)

@@ -38,16 +38,13 @@ class BlobFile(io.RawIOBase):
     ----------
     ref : BlobRef
         What it was asked for by.
-    size : int or None
-        Bytes; None where the service does not say so, as for a single reference.
+    size : int
+        Bytes.
     mime_type, file_name : str or None
-        What the uploader said. The protocol tells neither where a single reference is asked for,
-        and names of files only in API version 3.
+        What the uploader said; names of files only in API version 3.
     """
 
-    def __init__(
-        self, ref: BlobRef, header: DownloadHeader, size: int | None, rest: Download
-    ) -> None:
+    def __init__(self, ref: BlobRef, header: DownloadHeader, size: int, rest: Download) -> None:
         super().__init__()
         self.ref = ref
         self.size = size
@@ -162,7 +159,7 @@ class _Files(Iterator[BlobFile]):
 
 
 def _groups(refs: Sequence[BlobRef]) -> Iterator[Sequence[BlobRef]]:
-    """Cut a long list; no group has a single reference, for which the answer says less."""
+    """Cut a long list; no group has a single reference, which would be asked for twice."""
     start = 0
     while start < len(refs):
         end = start + GROUP_BLOBS

@@ -52,18 +52,18 @@ class Download:
         self._meter = meter
         self._answer: _Answer | None = None
         self._place = 0
-        self._known: tuple[DownloadHeader, int | None] | None = None
+        self._known: tuple[DownloadHeader, int] | None = None
         self._offset = 0
         self._crc = 0
         self._failures = 0
 
-    def begin(self, place: int) -> tuple[DownloadHeader, int | None]:
+    def begin(self, place: int) -> tuple[DownloadHeader, int]:
         """Go to a blob, past what is left of those before it; return what is said of it."""
         self._leave()
         self._place, self._known, self._offset, self._crc = place, None, 0, 0
         self._failures = 0
         self._persist(self._positioned)
-        return self._known or (DownloadHeader(), None)
+        return self._known or (DownloadHeader(), 0)
 
     def readinto(self, buffer: memoryview) -> int:
         """Read what is there of the present blob; zero is its end."""
@@ -118,7 +118,7 @@ class Download:
             header, size = answer.begin_blob(self._place)
             if self._known is None:
                 self._known = header, size
-            elif None not in (size, self._known[1]) and size != self._known[1]:
+            elif size != self._known[1]:
                 msg = f"a blob of {self._known[1]} bytes has {size} when asked for again"
                 raise CorruptStream(msg)
             self._skip(answer)
@@ -126,11 +126,12 @@ class Download:
 
     def _ask(self) -> _Answer:
         refs = list(self.refs[self._place :])
-        only_first = len(refs) == 1 and len(self.refs) > 1
+        only_first = len(refs) == 1
         if only_first:
-            # A single reference is answered without a header. Another one, which is not read,
-            # makes the answer say of the last blob what it said of all the others.
-            refs.append(self.refs[self._place - 1])
+            # A single reference is answered without a header, and so without a length: an answer
+            # that a proxy ended early would pass for a whole one. It is asked for twice, which
+            # makes the answer say how long it is; the second one is never read.
+            refs *= 2
         request = encode_read_blobs(refs, self._compression, self._envelope)
         response = self._transport.send(request)
         return _Answer(response, self._meter, len(refs), only_first=only_first)
@@ -163,7 +164,7 @@ class Download:
 
 
 class _Answer:
-    """One answer: frames where several blobs were asked for, else the bytes of the one."""
+    """One answer: a frame for each blob that was asked for."""
 
     def __init__(self, response: Response, meter: Meter, n_blobs: int, *, only_first: bool) -> None:
         self._response = response
@@ -172,16 +173,14 @@ class _Answer:
         encoding = Compression.of_encoding(response.headers.get("Content-Encoding"))
         blocks = BlockReader(response.body)
         self._body: BodyReader = decompress(blocks, encoding, max_ratio=BLOB_RATIO)
-        self._frames = FrameReader(self._body) if n_blobs > 1 else None
+        self._frames = FrameReader(self._body)
         self._meter = meter
         self.place: int | None = None
         self.ended = False
 
-    def begin_blob(self, place: int) -> tuple[DownloadHeader, int | None]:
+    def begin_blob(self, place: int) -> tuple[DownloadHeader, int]:
         self.place, self.ended = place, False
         self._left -= 1
-        if self._frames is None:
-            return DownloadHeader(), None
         found = self._frames.begin()
         if found is None:
             raise IncompleteRead(f"the answer ended {self._left + 1} blobs before its end")
@@ -194,7 +193,7 @@ class _Answer:
     def readinto(self, buffer: memoryview) -> int:
         if self.ended:
             return 0
-        got = (self._frames or self._body).readinto(buffer)
+        got = self._frames.readinto(buffer)
         self._meter.add(n_bytes=got)
         return got
 
@@ -202,10 +201,9 @@ class _Answer:
         """Read what follows the data of a blob, and after the last one make sure of the end."""
         if self.ended:
             return
-        if self._frames is not None:
-            self._frames.finish()
-            if not self._left and not self._only_first and self._frames.begin() is not None:
-                raise CorruptStream("the answer has more blobs than were asked for")
+        self._frames.finish()
+        if not self._left and not self._only_first and self._frames.begin() is not None:
+            raise CorruptStream("the answer has more blobs than were asked for")
         self.ended = True
 
     def close(self) -> None:

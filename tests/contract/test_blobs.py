@@ -526,11 +526,10 @@ def test_every_block_is_guarded(
 def test_a_single_blob_is_guarded(stand: Stand, large: list[bytes], effect: Any) -> None:
     (ref, wanted) = large[2], noise(LARGE[2])
     n_bytes = body_bytes(stand, [ref], None)
-    for number, start in enumerate(range(0, n_bytes, 4100)):
-        # Nothing but the framing of HTTP says how long a single blob is: one whose answer ends
-        # between two blocks, and says that this is its end, cannot be told from a whole one.
-        at_byte = min(start + 1 + number * 37 % 4099, n_bytes - 1)
-        spoil(stand, effect, at_byte)
+    # Also between two blocks, where nothing but the length tells the end from a cut.
+    places = [start + number * 37 % 4100 for number, start in enumerate(range(0, n_bytes, 4100))]
+    for at_byte in (*places, *range(4100, n_bytes, 8200)):
+        spoil(stand, effect, min(at_byte, n_bytes - 1))
         assert contents(stand.client, [ref]) == [wanted]
         ((_, hits),) = stand.service.faults.hits
         assert hits == 1

@@ -24,7 +24,7 @@ def rows_left(survivors: Survivors, batches: list[int]) -> list[int]:
         batch = pa.record_batch({"place": pa.array(range(start, start + n_rows), pa.int64())})
         kept = survivors.of(number, batch)
         assert kept.num_rows == survivors.counts[number]
-        found += kept.column(0).to_pylist()
+        found += [int(place) for place in kept.column(0).to_numpy()]
         start += n_rows
     return found
 

@@ -91,7 +91,7 @@ def many(ours: Client, table: str) -> str:
 
 
 def query(theirs: Any, columns: str, table: str, more: str = "") -> Any:
-    done = theirs.run_sql(f"SELECT {columns} FROM {table} {more}")  # noqa: S608  of our own words
+    done = theirs.run_sql(f"SELECT {columns} FROM {table} {more}")
     done.wait_for_success(interval=0.02)
     return done
 
