@@ -61,7 +61,7 @@ def test_making_a_table_twice(service: Any) -> None:
     [
         ("CREATE TABLE t (a INT, A STRING)", "twice"),
         ("CREATE TABLE t (a INT) PARTITIONED BY (a STRING)", "twice"),
-        ("CREATE TABLE t (a BLOB)", "blob"),
+        ("CREATE TABLE t (a GEOGRAPHY)", "geography"),
         ("CREATE TABLE t (a INT) PARTITIONED BY (p DOUBLE)", "double"),
     ],
 )
@@ -151,7 +151,7 @@ def test_adding_columns(service: Any) -> None:
     assert table(service).schema.names == ("a", "b", "c", "d")
     assert "NOT NULL" in fails(service, "ALTER TABLE t ADD COLUMNS (e INT NOT NULL)")
     assert "twice" in fails(service, "ALTER TABLE t ADD COLUMNS (e INT, E INT)")
-    assert "blob" in fails(service, "ALTER TABLE t ADD COLUMNS (e BLOB)")
+    assert "variant" in fails(service, "ALTER TABLE t ADD COLUMNS (e VARIANT)")
 
 
 def test_a_statement_of_an_unknown_project(service: Any) -> None:
