@@ -326,6 +326,7 @@ def test_only_numbered_rows_can_be_resumed(client: Client, name: str) -> None:
     "CreateWriteStreamResponse.table_id",
     "CreateWriteStreamResponse.data_schema",
     "CreateWriteSessionRequest.flags",
+    "enable_schema_evolution",
 )
 @pytest.mark.parametrize("version", [None, 1])
 def test_writers_follow_the_columns_of_the_table(
@@ -431,7 +432,7 @@ def test_to_odps_tells_what_it_was_warned_of(stand: Stand, client: Client, name:
 # Streaming
 
 
-@pytest.mark.covers("WriteMode.STREAMING", "WriteMode.STREAMING_REALTIME")
+@pytest.mark.covers("WriteMode.STREAMING", "WriteMode.STREAMING_REALTIME", "StagingId")
 @pytest.mark.parametrize("mode", ["streaming", "streaming_realtime"])
 def test_rows_show_as_they_stream(third: Client, parted: str, mode: str) -> None:
     batch = pa.RecordBatch.from_pydict({"id": [1, 2], "pt": ["x", "y"]}, schema=PARTED)
@@ -453,6 +454,7 @@ def test_rows_show_as_they_stream(third: Client, parted: str, mode: str) -> None
         third.write_session(parted, mode=mode).commit(["a"])
 
 
+@pytest.mark.covers("MinUncommittedStagingId", "StagingId")
 def test_rows_of_a_session_of_its_own_stream_up_to_the_commit(third: Client, parted: str) -> None:
     session = third.write_session(parted, mode="streaming", partition="pt=x", autocommit=False)
     writer = session.open_stream("a", schema=SCHEMA)
@@ -683,3 +685,111 @@ def test_calls_go_where_the_first_answer_says(
         del later[joining]
         assert {token for _, token in later} == {later[0][1]}
         assert later[0][1]
+
+
+# Rows that somebody still holds
+
+
+WAYS: tuple[dict[str, Any], ...] = (
+    {},
+    {"exactly_once": True},
+    {"mode": "batch_compatible"},
+    {"mode": "streaming"},
+    {"mode": "streaming", "autocommit": False},
+)
+
+
+@pytest.mark.parametrize("spec", WAYS, ids=repr)
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_writer_that_nobody_closed_stops_the_commit(
+    third: Client,
+    name: str,
+    spec: dict[str, Any],
+    flushed: bool,  # noqa: FBT001  a case
+) -> None:
+    if flushed and spec == {"mode": "streaming"}:
+        pytest.skip("what was sent there is visible at once, and nothing is left behind")
+    with (
+        pytest.raises(ValueError, match="took rows and were not closed"),
+        third.write_session(name, **spec) as session,
+    ):
+        writer = session.open_stream(schema=SCHEMA)
+        writer.write(rows(1, 2))
+        if flushed:
+            writer.flush()
+    assert session.status is of.SessionStatus.ABORTED
+    assert stored(third, name) == []
+
+
+def test_a_writer_beside_others_is_not_forgotten(client: Client, name: str) -> None:
+    session = client.write_session(name)
+    with session.open_stream("a", schema=SCHEMA) as writer:
+        writer.write(rows(1))
+    left = session.open_stream("b", schema=SCHEMA)
+    left.write(rows(2))
+    for streams in (None, "closed"):
+        with pytest.raises(ValueError, match=r"streams \['b'\] took rows"):
+            session.commit(streams)
+    left.close()
+    session.commit()
+    assert stored(client, name) == [1, 2]
+
+
+def test_a_failed_writer_alone_is_no_success(client: Client, name: str) -> None:
+    session = client.write_session(name)
+    with pytest.raises(ZeroDivisionError), session.open_stream(schema=SCHEMA) as writer:
+        writer.write(rows(1))
+        writer.flush()
+        _ = 1 / 0
+    with pytest.raises(ValueError, match=r"streams \['0'\] failed, and no other one"):
+        session.commit()
+    with session.open_stream("again", schema=SCHEMA) as writer:
+        writer.write(rows(1, 2))
+    session.commit()
+    assert stored(client, name) == [1, 2]
+
+
+def test_two_writers_of_one_name_are_told_apart(client: Client, name: str) -> None:
+    session = client.write_session(name)
+    with session.open_stream(schema=SCHEMA) as writer:
+        writer.write(rows(1))
+    with pytest.raises(ValueError, match="stream '0' was opened in this session already"):
+        session.open_stream(schema=SCHEMA)
+    with session.open_stream(1, schema=SCHEMA) as writer:
+        writer.write(rows(2))
+    session.commit()
+    assert stored(client, name) == [1, 2]
+
+
+def test_a_stream_that_its_session_closes_is_committed_too(client: Client, name: str) -> None:
+    session = client.write_session(name)
+    first = session.open_stream("a", schema=SCHEMA, version=1)
+    first.write(rows(1))
+    with pytest.raises(ValueError, match="holds rows that were not sent; close the writer"):
+        session.close_stream("a", 1)
+    first.flush()
+    session.close_stream("a", 1)
+    with pytest.raises(ValueError, match="the writer is closed"):
+        first.write(rows(3))
+    with session.open_stream("b", schema=SCHEMA, version=1) as second:
+        second.write(rows(2))
+    session.commit()
+    assert stored(client, name) == [1, 2]
+
+
+def test_a_writer_takes_batches(client: Client, name: str) -> None:
+    session = client.write_session(name)
+    writer: Any = session.open_stream(schema=SCHEMA)
+    with pytest.raises(TypeError, match=r"write\(\) of a Table; expected a pyarrow.RecordBatch"):
+        writer.write(pa.table({"id": [1]}))
+    session.abort()
+
+
+def test_an_attempt_at_a_block_is_made_once(client: Client, name: str) -> None:
+    with client.write_session(name, mode="batch_compatible") as session:
+        assert isinstance(session, BlockSession)
+        session.write_block(0, rows(1))
+        with pytest.raises(ValueError, match="block 0 was written already, by attempt 0"):
+            session.write_block(0, rows(2))
+        session.write_block(1, rows(2))
+    assert stored(client, name) == [1, 2]

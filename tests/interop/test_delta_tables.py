@@ -123,6 +123,7 @@ def test_partitions(sides: Sides, table: str) -> None:
     "IncrementalReadOptions.start_version",
     "IncrementalReadOptions.end_version",
     "CreateReadSessionResponse.latest_version",
+    "SystemColumns",
 )
 @pytest.mark.parametrize("mode", [SplitMode.SIZE, SplitMode.ROW_OFFSET])
 def test_changes_by_version(sides: Sides, filled: str, mode: Any) -> None:
