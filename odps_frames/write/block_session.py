@@ -102,6 +102,7 @@ class BlockSession(WriteSession):
         self._numbers: Iterator[int] | None = None
         """Of the next blocks, where nobody else numbers any."""
         self._numbered: set[int] = set()
+        self._names = itertools.count()
 
     def _learn(self, info: WriteSessionInfo) -> None:
         if info.schema is None:
@@ -154,7 +155,7 @@ class BlockSession(WriteSession):
         Raises
         ------
         ValueError
-            For a number that the session does not take.
+            For a number that the session does not take, or an attempt that was made here already.
         SchemaMismatch
             For rows that lack a column, or have one that the table has not.
         ServiceUnavailable
@@ -162,8 +163,14 @@ class BlockSession(WriteSession):
         """
         self._check_number(number, attempt)
         with self._lock:
+            known = self._receipts.get(f"block-{number}")
             if number in self._numbered:
                 raise ValueError(f"number={number} was given to a block of open_stream() already")
+            if known and attempt <= known.stream.version:
+                raise ValueError(
+                    f"block {number} was written already, by attempt {known.stream.version}; give "
+                    "other rows another number, or a higher attempt= to replace those"
+                )
         return self._send_block(number, rows, attempt=attempt, compression=compression)
 
     def _send_block(
@@ -224,7 +231,8 @@ class BlockSession(WriteSession):
         def send(number: int, batches: list[pa.RecordBatch]) -> BlockReceipt:
             return self._send_block(number, batches, attempt=0, compression=compression)
 
-        return TableWriter(self, NumberedBlocks(schema, lambda: self._next_number(numbers), send))
+        writer = TableWriter(self, NumberedBlocks(schema, lambda: self._next_number(numbers), send))
+        return self._writers.add(f"writer {next(self._names)}", writer, replaces=True)
 
     def commit(self, streams: Iterable[Named] | Literal["closed"] | None = None) -> None:
         """Make the blocks visible whose receipts are known here, all at once."""
@@ -233,6 +241,7 @@ class BlockSession(WriteSession):
         if self.status is SessionStatus.COMMITTED:
             return
         self._require_normal()
+        self._writers.check_finished(n_receipts=len(self.receipts), shown=False)
         messages = tuple(receipt.message or "" for receipt in self.receipts)
         call = BlockCommitCall(self.spec.table, self.session_id, messages)
         self._commit(encode_block_commit(call, self._envelope))

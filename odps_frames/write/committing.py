@@ -34,6 +34,7 @@ __all__ = ["Committing"]
 SETTLE_SECONDS = 120.0
 SETTLE_FIRST_SECONDS = 0.05
 ABORT_SECONDS = 2.0
+_EXPIRES = "it was not committed, and it expires by itself"
 NORMAL_POLLS = 3
 """A commit that left the session NORMAL for so many looks did not arrive."""
 
@@ -159,14 +160,15 @@ class Committing(abc.ABC):
             return
         if self.commits_itself:
             error.add_note(f"rows that were sent to {self.spec.table} so far are visible there")
-        failures: list[str] = ["no answer in time"]
+        failures: list[str] = [f"no answer in time; {_EXPIRES}"]
 
         def abort() -> None:
             try:
                 self.abort()
                 failures.clear()
             except OdpsError as failed:
-                failures[:] = [failed.message]
+                clear = isinstance(failed, Conflict)
+                failures[:] = [failed.message if clear else f"{failed.message}; {_EXPIRES}"]
 
         # Whoever is stopped by an exception, or by Ctrl-C, does not wait long for the service.
         aborting = threading.Thread(target=abort, name="odps-abort", daemon=True)
@@ -174,8 +176,8 @@ class Committing(abc.ABC):
         aborting.join(ABORT_SECONDS)
         if failures:
             error.add_note(
-                f"the write session {self.session_id} of {self.spec.table} could not be aborted "
-                f"({failures[0]}); it was not committed, and it expires by itself"
+                f"the write session {self.session_id} of {self.spec.table} could not be aborted: "
+                f"{failures[0]}"
             )
 
     def _send_commit(self, request: Request) -> None:

@@ -26,6 +26,7 @@ from odps_frames.write.block import BlockReceipt, BlockStreams, BlockWriter
 from odps_frames.write.committing import Committing
 from odps_frames.write.one_stream import OneStream
 from odps_frames.write.stream import TableWriter
+from odps_frames.write.writers import Writers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,6 +67,7 @@ class WriteSession(BlobMethods, Committing):
         super().__init__(transport, spec, session_id, envelope, policy=policy, meter=meter)
         self._lock = threading.Lock()
         self._receipts: dict[str, BlockReceipt] = {}
+        self._writers = Writers()
         self._blobs = BlobUploads(
             transport,
             spec,
@@ -156,10 +158,14 @@ class WriteSession(BlobMethods, Committing):
     def close_stream(self, name: int | str, version: int = 0) -> None:
         """Say that all of a stream is written; its writer does that itself when it is closed."""
         stream = StreamId(self.session_id, str(name), version)
+        writer = self._writers.of(stream)
         request = encode_close(
             self.spec.table, stream, mode=self.spec.mode, envelope=self._envelope
         )
         self.notices.heard(decode_done(self._transport.send(request)))
+        if writer is not None:
+            self.accept(writer.receipts)
+            writer.note_closed()
         self.notices.tell()
 
     def min_uncommitted_staging_id(self) -> str | None:
@@ -197,9 +203,11 @@ class WriteSession(BlobMethods, Committing):
         """
         link = self.blocks(schema, compression)
         if version is None and not self.spec.exactly_once and not self.spec.mode.streams:
-            return TableWriter(self, BlockStreams(link, str(index)))
+            writer = TableWriter(self, BlockStreams(link, str(index)))
+            return self._writers.add(str(index), writer, replaces=False)
         stream = StreamId(self.session_id, str(index), version or 0)
-        return TableWriter(self, OneStream.open(link, stream))
+        writer = TableWriter(self, OneStream.open(link, stream))
+        return self._writers.add(str(index), writer, replaces=True)
 
     def resume_stream(
         self,
@@ -222,21 +230,33 @@ class WriteSession(BlobMethods, Committing):
                 "which rows arrived; open the stream under a higher version instead"
             )
         stream = StreamId(self.session_id, str(index), version)
-        return TableWriter(self, OneStream.resume(self.blocks(schema, compression), stream))
+        writer = TableWriter(self, OneStream.resume(self.blocks(schema, compression), stream))
+        return self._writers.add(str(index), writer, replaces=True)
 
     def accept(self, receipts: Iterable[BlockReceipt]) -> None:
         """Note blocks that the commit is to name; a block counts once, however often it is told.
 
+        Of several versions of a stream, or attempts at a block, the highest counts.
+
         Raises
         ------
         ValueError
-            For a receipt of another session.
+            For a receipt of another session, or when two writers made the same attempt at a block.
         """
         with self._lock:
             for receipt in receipts:
                 if receipt.stream.session_id != self.session_id:
                     msg = f"{receipt} is not of session {self.session_id}; it was written elsewhere"
                     raise ValueError(msg)
+                known = self._receipts.get(receipt.stream.stream)
+                if known and known.stream.version > receipt.stream.version:
+                    continue
+                if known and known.stream == receipt.stream and known.message != receipt.message:
+                    raise ValueError(
+                        f"two writers brought {receipt.stream.stream!r}, attempt "
+                        f"{receipt.stream.version}, and one took the place of the other; give "
+                        "every block a number of its own, or abort()"
+                    )
                 self._receipts[receipt.stream.stream] = receipt
 
     @property
@@ -260,6 +280,8 @@ class WriteSession(BlobMethods, Committing):
 
         Raises
         ------
+        ValueError
+            When a writer took rows and was not closed; with a list only the streams of it count.
         ServiceError
             When the service refused; nothing is visible.
         CommitUnknown
@@ -268,6 +290,9 @@ class WriteSession(BlobMethods, Committing):
         if self.status is SessionStatus.COMMITTED:
             return
         self._require_normal()
+        if streams is None or streams == "closed":
+            told = len(self._receipts) if streams is None else 1
+            self._writers.check_finished(n_receipts=told, shown=self.commits_itself)
         if self.commits_itself:
             if streams is not None:
                 msg = "the rows of this session are visible as they are taken; nothing is named"

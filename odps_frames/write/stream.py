@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, Self
 
+import pyarrow as pa
+
 if TYPE_CHECKING:
     from types import TracebackType
-
-    import pyarrow as pa
 
     from odps_frames.write.block import BlockReceipt
     from odps_frames.write.session import WriteSession
@@ -60,6 +60,15 @@ class TableWriter:
         self._held_bytes = 0
         self._unsent: list[pa.RecordBatch] = []
         self._closed = False
+        self.unfinished = False
+        """Whether rows were taken that no commit may leave behind: it is to be closed first."""
+        self.failed = False
+        """Whether an exception ended its ``with`` block, so that its rows are given up."""
+
+    @property
+    def holds_rows(self) -> bool:
+        """Whether rows wait here to be sent."""
+        return bool(self._held or self._unsent)
 
     @property
     def receipts(self) -> tuple[BlockReceipt, ...]:
@@ -83,12 +92,18 @@ class TableWriter:
         """
         if self._closed:
             raise ValueError("the writer is closed; open another stream for more rows")
+        if not isinstance(batch, pa.RecordBatch):
+            raise TypeError(
+                f"write() of a {type(batch).__name__}; expected a pyarrow.RecordBatch: a table "
+                "has them as table.to_batches()"
+            )
         if not batch.schema.equals(self._sink.schema):
             if not self._session.spec.schema_evolution:
                 msg = f"a batch of {batch.schema} for a stream of {self._sink.schema}"
                 raise ValueError(msg)
             self.flush()
             self._sink.reshape(batch.schema)
+        self.unfinished = True
         self._held.append(batch)
         self._held_bytes += batch.nbytes
         if self._held_bytes >= BLOCK_BYTES:
@@ -110,8 +125,13 @@ class TableWriter:
             return
         self.flush()
         self._session.accept(self._sink.finish())
-        self._closed = True
+        self.note_closed()
         self._session.notices.tell()
+
+    def note_closed(self) -> None:
+        """Take no more rows: the stream is closed, and the session knows what is in it."""
+        self._closed = True
+        self.failed = self.unfinished = False
 
     def __enter__(self) -> Self:
         return self
@@ -124,3 +144,5 @@ class TableWriter:
     ) -> None:
         if error is None:
             self.close()
+        else:
+            self.failed, self.unfinished = True, False
