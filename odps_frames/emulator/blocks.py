@@ -1,7 +1,8 @@
 """The block protocol: numbered blocks, several attempts at each, one of which is committed.
 
 An attempt is kept as a stream that is closed by its one body. A body that comes again for the
-same attempt replaces the one before, so that nothing is ever counted twice.
+same attempt replaces the one before, so that nothing is ever counted twice; a commit that means
+the one before is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import pyarrow as pa
 from odps_frames.convert.untyped import pc
 from odps_frames.emulator.blob_refs import BlobRefs
 from odps_frames.emulator.catalog import sessions as kept
-from odps_frames.emulator.catalog.sessions import CLOSED, OPEN, KeptStream
+from odps_frames.emulator.catalog.sessions import CLOSED, COMMITTED, OPEN, KeptStream
+from odps_frames.emulator.digesting import DigestingBody
 from odps_frames.emulator.intake import Intake, take_in
 from odps_frames.emulator.open_session import normal_session
 from odps_frames.emulator.refusals import conflict, invalid, no_stream
@@ -24,6 +26,7 @@ from odps_frames.model.types import Kind, PrimitiveType
 from odps_frames.model.write import BlockOptions, WriteMode, WriteReceipt, WriteStreamInfo
 from odps_frames.wire.block_protocol import (
     BlockId,
+    body_of_message,
     decode_commit_message,
     encode_commit_message,
 )
@@ -87,24 +90,26 @@ class Blocks:
             settle=self._store.settle_bounds,
         )
         intake.options = options
+        digesting = DigestingBody(body)
         try:
-            take_in(intake, body)
+            take_in(intake, digesting)
             files = intake.finish()
             _check_partitions(files, options)
-            doomed = self._stage(call, files)
+            doomed = self._stage(call, files, digesting.digest)
         except BaseException:
             intake.abandon()
             raise
         self._store.files.delete(doomed)
-        message = encode_commit_message(call.block, intake.n_rows)
+        message = encode_commit_message(call.block, intake.n_rows, digesting.digest)
         receipt = WriteReceipt(commit_message=message, n_rows=intake.n_rows)
         return Routed(receipt, found.token)
 
-    def _stage(self, call: BlockCall, files: list[NewFile]) -> list[str]:
+    def _stage(self, call: BlockCall, files: list[NewFile], digest: str) -> list[str]:
         with self._store.database.write() as connection:
             _, stream = self._reserved(connection, call)
             doomed = kept.unstage(connection, stream)
             kept.stage(connection, stream, files)
+            kept.note_body(connection, stream, digest)
             kept.set_stream_state(connection, stream, CLOSED)
         return doomed
 
@@ -195,36 +200,49 @@ def _check_partitions(files: Sequence[NewFile], options: BlockOptions) -> None:
 
 
 def committed_blocks(
-    connection: Connection, found: OpenSession, messages: Sequence[str]
-) -> list[NewFile]:
-    """Return the files of the attempts that a commit names, in the order of their blocks.
+    connection: Connection,
+    found: OpenSession,
+    messages: Sequence[str],
+    *,
+    state: str = CLOSED,
+) -> list[KeptStream]:
+    """Return the attempts that a commit names, in the order of their blocks.
+
+    Parameters
+    ----------
+    state : str
+        Of attempts that may be named: ``CLOSED``, or ``COMMITTED`` by a call that comes again.
 
     Raises
     ------
     ServiceError
-        When a message names no attempt, one that was not written, one that holds another number
-        of rows, or a second attempt at a block.
+        When a message names no such attempt, one that holds other rows than were answered to, or
+        a second attempt at a block.
     """
     streams: dict[int, KeptStream] = {}
     for message in messages:
         block, n_rows = _read_message(message)
         stream = kept.find_stream(connection, found.id, block.stream, _VERSION)
-        if stream is None or stream.state != CLOSED:
+        if stream is not None and stream.state == CLOSED and state == COMMITTED:
+            raise conflict(f"session {found.id!r} was committed without {block.stream!r}")
+        if stream is None or stream.state != state:
             raise invalid(f"{block.stream!r} was not written; a commit names what was")
         if stream.n_rows != n_rows:
             raise conflict(f"{block.stream!r} holds {stream.n_rows} rows; the commit says {n_rows}")
+        if body_of_message(message) != stream.last_body:
+            raise conflict(
+                f"{block.stream!r} was written again, with other rows than the commit means; "
+                "give every block a number of its own"
+            )
         if streams.setdefault(block.block, stream) is not stream:
             raise invalid(
                 f"block {block.block} is named twice, by {streams[block.block].stream!r} and "
                 f"{stream.stream!r}; one attempt counts"
             )
-    files = [
-        file
-        for _, stream in sorted(streams.items())
-        for file in kept.staged_files(connection, stream)
-    ]
+    named = [stream for _, stream in sorted(streams.items())]
+    files = [file for stream in named for file in kept.staged_files(connection, stream)]
     _check_partitions(files, found.options.blocks or BlockOptions())
-    return files
+    return named
 
 
 def _read_message(message: str) -> tuple[BlockId, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odps_frames.emulator.catalog.sessions import ABANDONED, CLOSED, OPEN
+from odps_frames.emulator.catalog.sessions import ABANDONED, CLOSED, COMMITTED, OPEN
 from odps_frames.model.lifecycle import StreamState
 from odps_frames.model.write import StreamId, WriteSessionInfo, WriteStreamInfo
 from odps_frames.wire.schema import write_schema_of
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["session_info", "stream_info"]
 
-_STATES = {OPEN: StreamState.OPEN, CLOSED: StreamState.CLOSED, ABANDONED: StreamState.ERROR}
+_STATES = {
+    OPEN: StreamState.OPEN,
+    CLOSED: StreamState.CLOSED,
+    COMMITTED: StreamState.CLOSED,
+    ABANDONED: StreamState.ERROR,
+}
 
 
 def session_info(

@@ -10,6 +10,7 @@ from odps_frames.emulator.blob_refs import BlobRefs
 from odps_frames.emulator.catalog import sessions as kept
 from odps_frames.emulator.catalog.sessions import ABANDONED, CLOSED, OPEN, KeptStream
 from odps_frames.emulator.commit import publish
+from odps_frames.emulator.digesting import DigestingBody
 from odps_frames.emulator.intake import take_in
 from odps_frames.emulator.keyed_intake import intake_for
 from odps_frames.emulator.open_session import find_session, normal_session
@@ -83,23 +84,27 @@ class Streams:
             blobs=BlobRefs(self._store.database, found.id, found.table),
             settle=self._store.settle_bounds,
         )
+        digesting = DigestingBody(body) if stream.access_token is not None else None
         try:
-            take_in(intake, body)
-            receipt = self._stage(call, intake)
+            take_in(intake, digesting or body)
+            receipt = self._stage(call, intake, digesting.digest if digesting else "")
         except BaseException:
             intake.abandon()
             raise
         return Routed(receipt, found.token)
 
-    def _stage(self, call: WriteCall, intake: Intake) -> WriteReceipt:
+    def _stage(self, call: WriteCall, intake: Intake, digest: str) -> WriteReceipt:
         """Make the rows part of their stream, unless they are already."""
         files = intake.finish()
+        body = f"{intake.n_rows} rows from {call.row_offset}: {digest}"
         with self._store.database.write() as connection:
             found = self._normal(connection, call)
             stream = need_stream(connection, found, call.stream)
             _check_write(call, stream, found)
-            if stream.access_token is None or _is_new(call, stream, intake.n_rows):
+            if stream.access_token is None or _is_new(call, stream, intake.n_rows, body):
                 staging_id = kept.stage(connection, stream, files)
+                if stream.access_token is not None:
+                    kept.note_body(connection, stream, body)
                 if found.commits_itself:
                     self._show(connection, found, stream, files)
                 return WriteReceipt(
@@ -257,16 +262,25 @@ def _check_write(call: WriteCall, stream: KeptStream, found: OpenSession) -> Non
         raise conflict(f"RowOffset={call.row_offset}; the next row is {stream.n_rows}")
 
 
-def _is_new(call: WriteCall, stream: KeptStream, n_rows: int) -> bool:
-    """Tell rows that come for the first time from those that are there already."""
+def _is_new(call: WriteCall, stream: KeptStream, n_rows: int, body: str) -> bool:
+    """Tell rows that come for the first time from those that are there already.
+
+    Who got no answer sends the very body again that came last. Another one with the same numbers
+    is of a second writer, whose rows would be lost if they were taken for those that are there.
+    """
     offset = call.row_offset or 0
     if offset == stream.n_rows:
         return True
-    if offset + n_rows <= stream.n_rows:
+    if body == stream.last_body:
         return False
+    part = (
+        "so that only a part of them is new"
+        if offset + n_rows > stream.n_rows
+        else ("and it is not the body that came last")
+    )
     raise conflict(
-        f"RowOffset={offset} with {n_rows} rows; the next row is {stream.n_rows}, so that only a "
-        "part of them is new"
+        f"RowOffset={offset} with {n_rows} rows; the next row is {stream.n_rows}, {part}: another "
+        "writer has the stream, or this one lost its place; ask for it (TableGetWriteStream)"
     )
 
 

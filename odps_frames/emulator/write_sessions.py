@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from odps_frames.emulator.blocks import MAX_BLOCKS, Blocks, committed_blocks
 from odps_frames.emulator.catalog import sessions as kept
-from odps_frames.emulator.catalog.sessions import CLOSED, OPEN, KeptStream, KeptWriteSession
+from odps_frames.emulator.catalog.sessions import (
+    CLOSED,
+    COMMITTED,
+    OPEN,
+    KeptStream,
+    KeptWriteSession,
+)
 from odps_frames.emulator.catalog.tables import need_table
 from odps_frames.emulator.commit import publish
 from odps_frames.emulator.open_session import OpenSession, find_session, normal_session
@@ -113,7 +119,10 @@ class WriteSessions:
         return Routed(info, found.token)
 
     def commit(self, call: CommitCall | BlockCommitCall) -> Routed[WriteSessionInfo]:
-        """Make rows visible, all at once; doing it twice does nothing."""
+        """Make rows visible, all at once; doing it twice does nothing.
+
+        Whoever names rows after a commit that left them out is refused: they are gone.
+        """
         left: list[KeptStream] = []
         with self._store.database.write() as connection:
             found = find_session(
@@ -122,15 +131,18 @@ class WriteSessions:
             if found.commits_itself:
                 raise invalid(f"session {AUTO_COMMIT!r} commits every write by itself")
             if found.kept.status is SessionStatus.COMMITTED:
+                _check_repeated(connection, call, found)
                 return _answer(found)
             normal_session(connection, call.table, call.session_id, self._store.now())
             if isinstance(call, BlockCommitCall):
-                files = committed_blocks(connection, found, call.messages)
+                streams = committed_blocks(connection, found, call.messages)
             else:
                 require_streams(found)
                 streams, left = _committed_streams(connection, call, found)
-                files = [file for one in streams for file in kept.staged_files(connection, one)]
+            files = [file for one in streams for file in kept.staged_files(connection, one)]
             dropped = self._publish(connection, found, files)
+            for stream in streams:
+                kept.set_stream_state(connection, stream, COMMITTED)
         self._store.files.delete(set(dropped) - {file.name for file in files})
         if found.kept.overwrite or found.table.primary_key:
             self._store.collect()
@@ -208,6 +220,27 @@ def _committed_streams(
             )
         chosen.append(stream)
     return chosen, []
+
+
+def _check_repeated(
+    connection: Connection, call: CommitCall | BlockCommitCall, found: OpenSession
+) -> None:
+    """Refuse a commit that comes after another one and means rows that this one left out."""
+    if isinstance(call, BlockCommitCall):
+        committed_blocks(connection, found, call.messages, state=COMMITTED)
+        return
+    streams = kept.list_streams(connection, found.id)
+    if call.streams is None:
+        left = [s for s in streams if s.state == CLOSED and s.n_rows]
+    else:
+        wanted = {(one.stream, one.version) for one in call.streams}
+        there = {(s.stream, s.version) for s in streams if s.state == COMMITTED}
+        if unknown := sorted(wanted - there):
+            raise conflict(f"session {found.id!r} was committed without the streams {unknown}")
+        left = []
+    if left:
+        names = ", ".join(f"{one.stream!r} of version {one.version}" for one in left)
+        raise conflict(f"session {found.id!r} was committed without {names}")
 
 
 def _is_complete(stream: KeptStream) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "BlockCommitCall",
     "BlockId",
     "asks_for_blocks",
+    "body_of_message",
     "decode_block_commit",
     "decode_block_create",
     "decode_block_write",
@@ -50,6 +51,7 @@ _MODE = (names.WRITE_MODE, WriteMode.BATCH_COMPATIBLE.value)
 _QUOTA_WANTED = "enableQuotaToken"
 _QUOTA_TOKEN = "quotaToken"  # noqa: S105  a name
 _STRATEGY = "Exception"
+_BODY = "BodyDigest"
 _MEMBERS = (
     "PartitionSpec",
     "Overwrite",
@@ -208,15 +210,14 @@ def _number(fields: dict[str, Any], key: str) -> int:
     return found
 
 
-def encode_commit_message(block: BlockId, n_rows: int) -> str:
-    """Write what a commit names an attempt by."""
-    return json.dumps(
-        {
-            "BlockNumber": block.block,
-            "AttemptNumber": block.attempt,
-            "WriterStats": {"RecordNum": n_rows},
-        }
-    )
+def encode_commit_message(block: BlockId, n_rows: int, body: str | None = None) -> str:
+    """Write what a commit names an attempt by; ``body`` tells it from another of the same."""
+    message: dict[str, object] = {
+        "BlockNumber": block.block,
+        "AttemptNumber": block.attempt,
+        "WriterStats": {"RecordNum": n_rows},
+    }
+    return json.dumps(message if body is None else message | {_BODY: body})
 
 
 def decode_commit_message(text: str) -> tuple[int | None, int | None, int | None]:
@@ -235,6 +236,17 @@ def decode_commit_message(text: str) -> tuple[int | None, int | None, int | None
         documents.number(stats, "RecordNum"),
     )
     return numbers  # noqa: RET504  the tuple has a shape to keep
+
+
+def body_of_message(text: str) -> str | None:
+    """Read which body a message stands for, where it says so; clients read over it.
+
+    Raises
+    ------
+    ValueError
+        When it is no JSON object.
+    """
+    return documents.text(documents.load(text.encode()), _BODY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -345,6 +345,27 @@ def test_receipts_are_held_against_what_was_sent(
         assert session.receipts == ()
 
 
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [(9, of.Conflict, "another writer has it"), (4, of.ProtocolError, "stands at row 4 after")],
+)
+def test_offsets_are_held_against_what_was_sent(
+    tmp_path: Path, said: int, error: type[Exception], words: str
+) -> None:
+    config = of.Config(
+        endpoint="http://service.invalid/api", project="demo", access_id="a", secret_access_key="b"
+    )
+    with Emulator(tmp_path) as service:
+        client = Client(config, transport=Liar(service, ExactlyOnceRowOffset=said))
+        client.create_table("t", {"id": "bigint"})
+        session = client.write_session("t", exactly_once=True)
+        writer = session.open_stream("a", schema=SCHEMA)
+        writer.write(rows(*range(5)))
+        with pytest.raises(error, match=words):
+            writer.flush()
+        session.abort()
+
+
 class Slow:
     """A service that is a while at a commit, and says so."""
 

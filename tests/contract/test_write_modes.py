@@ -297,10 +297,76 @@ def test_two_writers_of_one_stream_find_out(client: Client, name: str) -> None:
     second.write(rows(2, 3))
     second.flush()
     first.write(rows(4))
-    with pytest.raises(of.Conflict, match="stands at row 3 after row 2 was due; another writer"):
+    with pytest.raises(of.Conflict, match="not the body that came last: another writer has"):
         first.flush()
     session.abort()
     assert stored(client, name) == []
+
+
+@pytest.mark.parametrize("mode", ["batch", "streaming"])
+def test_as_many_rows_of_two_writers_are_not_taken_for_the_same(
+    third: Client, name: str, mode: str
+) -> None:
+    session = third.write_session(name, exactly_once=True, mode=mode)
+    session.open_stream("a", schema=SCHEMA)
+    joined = third.write_session(name, exactly_once=True, mode=mode, session_id=session.session_id)
+    first, second = (one.resume_stream("a", schema=SCHEMA) for one in (session, joined))
+    first.write(rows(1, 2))
+    first.flush()
+    second.write(rows(3, 4))
+    with pytest.raises(of.Conflict, match="another writer has the stream"):
+        second.flush()
+    first.write(rows(5))
+    first.close()
+    if mode == "batch":
+        session.commit()
+    assert stored(third, name) == [1, 2, 5]
+
+
+@pytest.mark.parametrize("mode", ["batch", "batch_compatible"])
+def test_the_second_of_two_commits_is_told_what_it_left_out(
+    client: Client, name: str, mode: str
+) -> None:
+    sessions = [client.write_session(name, mode=mode)]
+    sessions += [client.write_session(name, mode=mode, session_id=sessions[0].session_id)]
+    for number, session in enumerate(sessions):
+        if isinstance(session, BlockSession):
+            session.write_block(number, rows(number))
+        else:
+            with session.open_stream(number, schema=SCHEMA) as writer:
+                writer.write(rows(number))
+    first, second = sessions
+    first.commit()
+    with pytest.raises(of.Conflict, match="committed without") as caught, second:
+        pass
+    assert [note for note in caught.value.__notes__ if "expires by itself" in note] == []
+    assert stored(client, name) == [0]
+
+
+def test_two_writers_of_one_block_find_out(client: Client, name: str) -> None:
+    session = client.write_session(name, mode="batch_compatible")
+    joined = client.write_session(name, mode="batch_compatible", session_id=session.session_id)
+    assert isinstance(session, BlockSession)
+    assert isinstance(joined, BlockSession)
+    receipts = [session.write_block(0, rows(1)), joined.write_block(0, rows(2))]
+    with pytest.raises(ValueError, match="two writers brought 'block-0', attempt 0"):
+        session.accept(receipts)
+    with pytest.raises(of.Conflict, match="written again, with other rows"):
+        session.commit()
+    session.abort()
+    assert stored(client, name) == []
+
+
+def test_receipts_of_older_versions_come_late(client: Client, name: str) -> None:
+    session = client.write_session(name)
+    told: list[Any] = []
+    for version in range(2):
+        with session.open_stream("a", schema=SCHEMA, version=version) as writer:
+            writer.write(rows(version))
+        told += writer.receipts
+    session.accept(reversed(told))
+    session.commit()
+    assert stored(client, name) == [1]
 
 
 def test_only_numbered_rows_can_be_resumed(client: Client, name: str) -> None:

@@ -126,6 +126,7 @@ def test_the_whole_way(plain: Any, version: str) -> None:
         "BlockNumber": 1,
         "AttemptNumber": 0,
         "WriterStats": {"RecordNum": 2},
+        "BodyDigest": blocks.body_of_message(messages[0]),
     }
     assert values(plain) == []
     assert replace(session.get(), streams=()) == info
@@ -158,6 +159,29 @@ def test_a_body_that_comes_again_takes_the_place_of_the_first(plain: Any, tmp_pa
         session.commit(str(first))
     session.commit(str(second))
     assert values(plain) == [3]
+
+
+def test_a_commit_means_the_very_rows_that_it_was_told_of(plain: Any) -> None:
+    session = Session(plain)
+    token = session.reserve(0)
+    first = session.put(numbers(1), 0, 0, token).commit_message
+    second = session.put(numbers(2), 0, 0, token).commit_message
+    with pytest.raises(Conflict, match="was written again, with other rows"):
+        session.commit(str(first))
+    assert session.put(numbers(2), 0, 0, token).commit_message == second
+    session.commit(str(second))
+    assert values(plain) == [2]
+
+
+def test_a_second_commit_of_other_blocks_is_no_success(plain: Any) -> None:
+    session = Session(plain)
+    messages = [session.write(numbers(n), n) for n in range(2)]
+    session.commit(messages[0])
+    session.commit(messages[0])
+    for others in (messages, messages[1:]):
+        with pytest.raises(Conflict, match="committed without 'block-1-attempt-0'"):
+            session.commit(*others)
+    assert values(plain) == [0]
 
 
 def test_an_empty_commit_empties_what_it_overwrites(plain: Any) -> None:

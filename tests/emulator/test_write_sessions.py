@@ -184,7 +184,10 @@ def test_rows_are_brought_exactly_once(plain: Any, tmp_path: Path) -> None:
     assert bring(0, 1, 2) == 2
     assert bring(0, 1, 2) == 2  # the answer was lost, and the rows come again
     assert bring(2, 3) == 3
-    assert bring(1, 2) == 3
+    assert bring(2, 3) == 3
+    for rows in ((0, 1, 2), (1, 2), (2, 4), (1, 2, 3), (0, 1, 2, 3)):
+        with pytest.raises(Conflict, match="not the body that came last: another writer has"):
+            bring(*rows)
     with pytest.raises(Conflict, match="next row is 3"):
         bring(5, 9)
     with pytest.raises(Conflict, match="only a part"):
@@ -271,6 +274,23 @@ def test_after_the_commit_nothing_changes_any_more(plain: Any) -> None:
     with pytest.raises(Conflict, match="committed"):
         plain.open_stream(session, "late")
     assert values(plain) == [1]
+
+
+def test_a_second_commit_of_other_streams_is_no_success(plain: Any) -> None:
+    session = plain.open_session()
+    streams = [plain.open_stream(session, name)[0] for name in "abc"]
+    for number, stream in enumerate(streams):
+        plain.send_rows(stream, numbers(number))
+        plain.close_stream(stream)
+    plain.commit(session, (streams[0], streams[1]))
+    plain.commit(session, (streams[0], streams[1]))
+    plain.commit(session, (streams[1],))
+    for wanted in (None, (streams[2],), (streams[0], streams[2])):
+        with pytest.raises(Conflict, match="committed without"):
+            plain.commit(session, wanted)
+    assert values(plain) == [0, 1]
+    state = _get_stream(plain, streams[0]).state
+    assert state is StreamState.CLOSED
 
 
 def test_expired_sessions_leave_no_rows(plain: Any, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ __all__ = ["Connection", "Database"]
 
 Connection = sqlite3.Connection
 
-FORMAT = 2
+FORMAT = 3
 """Number of the form below; a file of another form is refused."""
 
 _FORM = """
@@ -115,6 +115,7 @@ CREATE TABLE streams (
   n_rows INTEGER NOT NULL DEFAULT 0,
   n_bytes INTEGER NOT NULL DEFAULT 0,
   access_token TEXT,              -- only in exactly-once mode
+  last_body TEXT,                 -- tells the body that came last from others, where it matters
   PRIMARY KEY (session, stream, version)
 ) WITHOUT ROWID;
 CREATE TABLE staged (

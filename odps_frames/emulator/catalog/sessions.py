@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ABANDONED",
     "CLOSED",
+    "COMMITTED",
     "OPEN",
     "KeptReadSession",
     "KeptStream",
@@ -34,6 +35,7 @@ __all__ = [
     "find_write_session",
     "first_staged",
     "list_streams",
+    "note_body",
     "prolong_read_session",
     "set_session_status",
     "set_stream_schema",
@@ -43,8 +45,8 @@ __all__ = [
     "unstage",
 ]
 
-OPEN, CLOSED, ABANDONED = "OPEN", "CLOSED", "ABANDONED"
-"""States of a stream; a newer version of it abandons the older ones."""
+OPEN, CLOSED, ABANDONED, COMMITTED = "OPEN", "CLOSED", "ABANDONED", "COMMITTED"
+"""States of a stream; a newer version of it abandons the older ones, and a commit takes some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,8 @@ class KeptStream:
     n_bytes: int = 0
     access_token: str | None = None
     """Set in exactly-once mode, where ``n_rows`` is the offset of the next row."""
+    last_body: str | None = None
+    """Tells the body that came last from others, in exactly-once mode and of blocks."""
 
 
 def add_read_session(connection: Connection, session: KeptReadSession) -> None:
@@ -201,7 +205,7 @@ def list_streams(connection: Connection, session_id: str) -> list[KeptStream]:
 
 
 def set_stream_state(connection: Connection, stream: KeptStream, state: str) -> None:
-    """Note that a stream was closed or abandoned."""
+    """Note that a stream was closed, abandoned or committed."""
     connection.execute(
         "UPDATE streams SET state = ? WHERE session = ? AND stream = ? AND version = ?",
         (state, stream.session, stream.stream, stream.version),
@@ -213,6 +217,14 @@ def set_stream_schema(connection: Connection, stream: KeptStream, schema_version
     connection.execute(
         "UPDATE streams SET schema_version = ? WHERE session = ? AND stream = ? AND version = ?",
         (schema_version, stream.session, stream.stream, stream.version),
+    )
+
+
+def note_body(connection: Connection, stream: KeptStream, body: str) -> None:
+    """Note what came last for a stream."""
+    connection.execute(
+        "UPDATE streams SET last_body = ? WHERE session = ? AND stream = ? AND version = ?",
+        (body, stream.session, stream.stream, stream.version),
     )
 
 

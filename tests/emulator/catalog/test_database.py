@@ -89,5 +89,5 @@ def test_a_form_of_another_version_is_refused(tmp_path: Path, database: Database
     with database.write() as connection:
         connection.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(ConfigError, match="form 99; expected 2"):
+    with pytest.raises(ConfigError, match="form 99; expected 3"):
         Database(tmp_path / "catalog.sqlite")
