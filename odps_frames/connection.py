@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from odps_frames.errors import ConfigError, NotFound, ProtocolError
 from odps_frames.model.read import BatchOptions, ReadSpec
-from odps_frames.model.table import InstanceRef
+from odps_frames.model.table import InstanceRef, Partition
 from odps_frames.model.write import WriteMode, WriteSpec
 from odps_frames.naming import Naming
 from odps_frames.read.blobs import read_blobs
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from odps_frames.model.blob import BlobRef
     from odps_frames.model.catalog import Page, PartitionInfo, SchemaEntry, TableEntry, TableInfo
     from odps_frames.model.schema import Column
-    from odps_frames.model.table import Partition, TableRef
+    from odps_frames.model.table import TableRef
     from odps_frames.read.blobs import BlobFile
     from odps_frames.transport.base import Transport
     from odps_frames.write.session import WriteSession
@@ -231,6 +231,8 @@ class Connection:
     ) -> WriteSession:
         """Open a write session; ``spec`` are the other fields of ``WriteSpec``.
 
+        ``partition`` may be a mapping or a ``Partition`` too.
+
         Parameters
         ----------
         table : str
@@ -247,8 +249,13 @@ class Connection:
             Counts what the session costs.
         """
         transport = self.transport if meter is None else self.transport.metered(meter)
+        front = spec.pop("partition", None) or ""
         wanted = WriteSpec(
-            table=self.ref(table), quota=self.config.quota, mode=WriteMode.of(mode), **spec
+            table=self.ref(table),
+            partition=front if isinstance(front, str) else Partition.of(front).spoken(),
+            quota=self.config.quota,
+            mode=WriteMode.of(mode),
+            **spec,
         )
         return open_write_session(
             transport,

@@ -13,6 +13,7 @@ from odps_frames.model.schema import TableSchema
 from odps_frames.model.splits import ByRows
 from odps_frames.model.types import parse_type
 from odps_frames.wire import ddl
+from odps_frames.wire.schema import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -146,6 +147,12 @@ def check_names(columns: tuple[Column, ...]) -> None:
     bad = [column.name for column in columns if not column.name.replace("_", "a").isalnum()]
     if bad:
         msg = f"not names of MaxCompute columns: {bad}; expected letters, digits and underscores"
+        raise SchemaMismatch(msg)
+    if any(column.name.lower() == OPERATION for column in columns):
+        msg = (
+            f"a column {OPERATION!r} says what becomes of rows of a table with a primary key, and "
+            "cannot be made; give mode='upsert', or rename it"
+        )
         raise SchemaMismatch(msg)
 
 

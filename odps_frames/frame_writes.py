@@ -122,7 +122,8 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
     compression : {"auto", None, "lz4", "zstd"}
         On the way; "auto" is none on this machine, else lz4.
     dry_run : bool
-        Read, cast and count the data and write nothing; the result says what would be done.
+        Read, cast and count the data and write nothing; the result says what would be done. Not
+        of a ``RecordBatchReader``, whose rows come once: give a callable.
     if_exists : {"fail", "append", "replace"}, optional
         Another word for ``mode``, as in ``DataFrame.to_sql``.
     client, storage_options, progress : optional

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from odps_frames.creation import existing_table, key_of, occupied, planned_schem
 from odps_frames.errors import SchemaMismatch
 from odps_frames.flow import Flow
 from odps_frames.operations import Operations, without_operation
-from odps_frames.target import Target
+from odps_frames.target import Target, spelt
 from odps_frames.upserts import KeyedFlow
 from odps_frames.widening import new_columns, widened
 from odps_frames.wire.arrow_stream import impossible_types
@@ -70,6 +70,7 @@ def prepare(
     source = without_operation(reader.schema) if options.mode == "upsert" else reader.schema
     schema, added = _schema(ref, there, source, options)
     schema = schema.keyed(key)
+    options = replace(options, partition=spelt(options.partition, schema))
     target = Target.of(ref, schema, source.names, options)
     in_memory = _in_memory(data)
     tz = connection.config.timezone

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from odps_frames.errors import SchemaMismatch
+from odps_frames.model.table import Partition
+from odps_frames.model.types import Kind, PrimitiveType
 
 if TYPE_CHECKING:
     from odps_frames.model.schema import Column, TableSchema
-    from odps_frames.model.table import Partition, TableRef
+    from odps_frames.model.table import TableRef
+    from odps_frames.model.types import DataType
     from odps_frames.write_options import WriteOptions
 
-__all__ = ["Target"]
+__all__ = ["Target", "spelt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,12 @@ class Target:
                 f"{missing}; name the partition, partition={_example(dynamic)!r}, or add columns"
             )
             raise SchemaMismatch(msg)
+        if options.null_partition is not None and not dynamic:
+            msg = (
+                f"null_partition={options.null_partition!r}, but no column of the data says a "
+                "partition; leave it out"
+            )
+            raise ValueError(msg)
         overwrite = _checked_mode(ref, schema, options, complete=not dynamic)
         spoken = static is None or static.speakable
         values = static.values if static else ()
@@ -72,6 +83,31 @@ class Target:
             names=schema.partition_names,
             overwrite=overwrite,
         )
+
+
+def spelt(partition: Partition | None, schema: TableSchema) -> Partition | None:
+    """Write whole numbers and dates of a partition in the one way in which the table has them."""
+    if partition is None:
+        return None
+    types = {column.name.lower(): column.type for column in schema.partition_columns}
+    return Partition(
+        tuple((name, _spelt(value, types.get(name.lower()))) for name, value in partition.items)
+    )
+
+
+def _spelt(value: str, type_: DataType | None) -> str:
+    """What cannot be read stays as it is, for the service to refuse."""
+    if not isinstance(type_, PrimitiveType):
+        return value
+    try:
+        if type_.kind is Kind.DATE:
+            return date.fromisoformat(value).isoformat()
+        whole = type_.kind in (Kind.TINYINT, Kind.SMALLINT, Kind.INT, Kind.BIGINT)
+        if whole and re.fullmatch(r"[+-]?[0-9]+", value):
+            return str(int(value))
+    except ValueError:
+        pass
+    return value
 
 
 def _refuse_partition(ref: TableRef, schema: TableSchema, given: str) -> None:

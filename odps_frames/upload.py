@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from odps_frames.blob_placing import BlobPlacer
-from odps_frames.creation import Place, TakenError
+from odps_frames.creation import Place, TakenError, existing_schema
 from odps_frames.errors import Conflict, ProtocolError
 from odps_frames.preparation import prepare
 from odps_frames.progress import followed, tell_end
@@ -17,7 +17,9 @@ from odps_frames.write_options import WriteResult
 
 if TYPE_CHECKING:
     from odps_frames.connection import Connection
+    from odps_frames.model.schema import Column
     from odps_frames.model.table import TableRef
+    from odps_frames.model.types import DataType
     from odps_frames.preparation import Prepared
     from odps_frames.write_options import WriteOptions
 
@@ -77,6 +79,7 @@ def _send(
         overwrite=target.overwrite,
     )
     with session:
+        _check_same(connection, ref, prepared)
         placer = BlobPlacer(
             session, flow.schema, prepared.blobs, connection, n_workers=options.n_streams
         )
@@ -100,6 +103,29 @@ def _send(
         resumed=session.settled,
         warnings=session.warnings,
     )
+
+
+def _check_same(connection: Connection, ref: TableRef, prepared: Prepared) -> None:
+    """Refuse a table that was made anew, with other columns, since the write was planned.
+
+    The session is of the table that was there when it was opened, and refuses every later one.
+    Columns of a table that is new are compared by name only, as DDL may spell types otherwise.
+    """
+    planned, found = prepared.schema, existing_schema(connection, ref)
+    typed = not prepared.new
+    if found is not None and (
+        _kinds(found.partition_columns, typed=typed)
+        == _kinds(planned.partition_columns, typed=typed)
+    ):
+        kinds = _kinds(found.columns, typed=typed)
+        if all(one in kinds for one in _kinds(planned.columns, typed=typed)):
+            return
+    msg = f"{ref} was made anew or changed while this was about to write; nothing is written"
+    raise Conflict(msg, code="TableModified")
+
+
+def _kinds(columns: tuple[Column, ...], *, typed: bool) -> list[tuple[str, DataType | None]]:
+    return [(column.name.lower(), column.type if typed else None) for column in columns]
 
 
 def _nothing(ref: TableRef, started: float) -> WriteResult:

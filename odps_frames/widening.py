@@ -36,8 +36,8 @@ def new_columns(
         return ()
     known = {column.name.lower() for column in present.all_columns}
     fields = [field for field in source if field.name.lower() not in known]
-    names = {field.name for field in fields}
-    said = {name: text for name, text in options.odps_types.items() if name in names}
+    names = {field.name.lower() for field in fields}
+    said = {name: text for name, text in options.odps_types.items() if name.lower() in names}
     check_made_for(
         ref, present, {name: text for name, text in options.odps_types.items() if name not in said}
     )

@@ -69,9 +69,10 @@ class WriteOptions:
         if self.delete_where is not None and self.mode != "upsert":
             msg = f"delete_where= with mode={self.mode!r}; only mode='upsert' deletes rows"
             raise ValueError(msg)
-        if isinstance(self.n_streams, bool) or self.n_streams < 1:
-            msg = f"n_streams={self.n_streams!r}; expected at least 1"
-            raise ValueError(msg)
+        for name, number in (("n_streams", self.n_streams), ("lifecycle", self.lifecycle)):
+            if number is not None and (type(number) is not int or number < 1):
+                msg = f"{name}={number!r}; expected a whole number, at least 1"
+                raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,13 +81,21 @@ def plan_upload(
         With ``mode="error"``, when the place is taken.
     SchemaMismatch, CastError
         As the upload would.
+    TypeError
+        For a reader, whose rows come once: the plan would use them up.
     """
+    if isinstance(data, pa.RecordBatchReader):
+        raise TypeError(
+            "dry_run=True of a RecordBatchReader would use its rows up, and the write itself would "
+            "find none; give a callable that returns a fresh one"
+        )
     prepared = prepare(connection, data, ref, options)
     if prepared is None:
         if options.mode == "ignore":
             return WritePlan(table=str(ref))
         what = f"partition {options.partition} of {ref}" if options.partition else str(ref)
         raise Conflict(f"{what} exists, and mode='error' writes only what does not")
+    options = prepared.flow.options
     counted: Counter[tuple[str, ...]] = Counter()
     n_rows = n_bytes = 0
     for batch in prepared.batches:

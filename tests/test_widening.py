@@ -95,6 +95,23 @@ def test_data_that_does_not_fit_changes_nothing(
     assert stored(client, filled)["id"] == [1]
 
 
+def test_letter_case_of_types_does_not_count(client: LocalClient, filled: str) -> None:
+    data = pa.table({"id": [2], "Price": [1], "pt": ["y"]})
+    said = {"price": "decimal(18,2)"}
+    of.to_odps(data, filled, schema_mode="add_columns", odps_types=said, client=client)
+    assert types(client, filled) == {"id": "bigint", "price": "decimal(18,2)"}
+
+
+def test_operations_are_no_column(client: LocalClient, filled: str, table: str) -> None:
+    data = pa.table({"id": [2], "__operation": ["D"]})
+    with pytest.raises(of.SchemaMismatch, match="give mode='upsert', or rename it"):
+        of.to_odps(data, filled, partition="pt=x", schema_mode="add_columns", client=client)
+    with pytest.raises(of.SchemaMismatch, match="give mode='upsert', or rename it"):
+        of.to_odps(data, f"{table}_new", create=True, client=client)
+    assert types(client, filled) == {"id": "bigint"}
+    assert stored(client, filled)["id"] == [1]
+
+
 def test_the_other_modes_say_what_differs(client: LocalClient, filled: str) -> None:
     with pytest.raises(of.SchemaMismatch, match=r"name +string +\(none\).*add_columns"):
         of.to_odps(WIDER, filled, partition="pt=x", client=client)

@@ -90,6 +90,52 @@ def test_options_of_new_tables(client: LocalClient, table: str) -> None:
     assert len(of.read_odps(table, client=client)) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"n_streams": 1.5}, "n_streams=1.5; expected a whole number"),
+        ({"n_streams": "4"}, "n_streams='4'; expected a whole number"),
+        ({"create": True, "lifecycle": "7"}, "lifecycle='7'; expected a whole number"),
+        ({"create": True, "lifecycle": 0}, "lifecycle=0; expected a whole number, at least 1"),
+        ({"create": True, "null_partition": "x"}, "no column of the data says a partition"),
+        ({"partition": {"pt": None}}, "partition column 'pt' is None; expected a value"),
+        ({"partition": {"pt": float("nan")}}, "partition column 'pt' is nan"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(
+    client: LocalClient, table: str, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        of.to_odps(ONE, table, client=client, **options)
+    assert not client.exists(table)
+
+
+CHANGES = [
+    ({"a": "bigint", "pt": "string"}, {"a": "bigint"}, {"pt": "string"}, "overwrite"),
+    ({"a": "bigint"}, {"a": "bigint", "pt": "string"}, None, "overwrite_partitions"),
+    ({"a": "bigint"}, {"a": "double"}, {"pt": "string"}, "append"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "parts", "mode"), CHANGES, ids=repr)
+def test_a_table_that_is_made_anew_meanwhile_is_left_alone(
+    client: LocalClient, table: str, before: Any, after: Any, parts: Any, mode: Any
+) -> None:
+    first = None if "pt" in before else {"pt": "string"}
+    client.create_table(table, before, partition_by=first)
+    theirs = pa.table({"a": [1, 2], "pt": ["x", "y"]})
+
+    def late() -> pa.Table:
+        client.drop_table(table)
+        client.create_table(table, after, partition_by=parts)
+        of.to_odps(theirs, table, client=client)
+        return pa.table({"a": [3], "pt": ["z"]})
+
+    with pytest.raises(of.Conflict, match="was made anew or changed while this was about to"):
+        of.to_odps(late, table, mode=mode, client=client)
+    assert of.scan_odps(table, client=client).to_arrow()["pt"].to_pylist() == ["x", "y"]
+
+
 @pytest.mark.parametrize("frame", [pd.DataFrame(), pd.DataFrame({"pt": ["a"]})])
 def test_a_table_needs_a_column(client: LocalClient, table: str, frame: pd.DataFrame) -> None:
     columns = list(frame.columns) or None

@@ -75,6 +75,30 @@ def test_a_static_partition(client: LocalClient, parted: str) -> None:
     assert (found.replaces, found.makes) == ((), ("pt=z",))
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "kept"),
+    [("bigint", "01", "1"), ("bigint", "+1", "1"), ("date", "20260101", "2026-01-01")],
+)
+def test_a_static_partition_is_spelt_as_the_table_has_it(
+    client: LocalClient, table: str, kind: str, said: str, kept: str
+) -> None:
+    client.create_table(table, {"id": "bigint"}, partition_by={"pt": kind})
+    data = ROWS.select(["id"])
+    of.to_odps(data, table, partition={"pt": kept}, client=client)
+    options: dict[str, Any] = {"mode": "overwrite", "partition": {"pt": said}}
+    found = plan(client, table, data, **options)
+    assert (found.replaces, found.makes) == ((f"pt={kept}",), ())
+    assert of.to_odps(data, table, client=client, **options).partitions == (f"pt={kept}",)
+    assert of.scan_odps(table, client=client).to_arrow().num_rows == 3
+
+
+def test_a_reader_is_not_used_up(client: LocalClient, parted: str) -> None:
+    reader = ROWS.to_reader()
+    with pytest.raises(TypeError, match=r"would use its rows up.*a callable"):
+        plan(client, parted, reader)
+    assert of.to_odps(reader, parted, client=client).rows == 3
+
+
 def test_a_table_without_partitions(client: LocalClient, table: str) -> None:
     data = ROWS.select(["id"])
     found = plan(client, table, data, create=True, odps_types={"id": "int"})

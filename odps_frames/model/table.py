@@ -11,6 +11,8 @@ __all__ = ["InstanceRef", "Partition", "TableRef"]
 
 _NAME = re.compile(r"\w+")
 _QUOTES = "'\""
+_MISSING = ("None", "nan", "NaT", "<NA>")
+"""What the missing values of Python and pandas say as text, which is no partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,10 @@ class Partition:
         if isinstance(spec, Partition):
             return cls(spec.items)
         if isinstance(spec, Mapping):
+            for name, value in spec.items():
+                if not isinstance(value, str) and str(value) in _MISSING:
+                    msg = f"partition column {name!r} is {value!r}; expected a value, such as text"
+                    raise ValueError(msg)
             return cls(tuple((str(name), str(value)) for name, value in spec.items()))
         if not isinstance(spec, str):
             msg = f"not a partition: {spec!r}; expected text such as 'pt=20260101' or a mapping"
@@ -151,6 +157,22 @@ class Partition:
             and value.strip(_QUOTES) == value
             for value in self.values
         )
+
+    def spoken(self) -> str:
+        """The text form, where it names this partition to everybody.
+
+        Raises
+        ------
+        ValueError
+            When it does not.
+        """
+        if not self.speakable:
+            msg = (
+                f"partition {dict(self.items)!r} has no text form that everybody reads alike; let "
+                "the rows say it, in columns of its name"
+            )
+            raise ValueError(msg)
+        return str(self)
 
     def quoted(self) -> str:
         """The form of the REST API and of SQL: ``pt='1',hh='2'``, quotes escaped for SQL."""

@@ -106,6 +106,10 @@ class WriteSpec:
     """Of the block protocol, and only there."""
 
     def __post_init__(self) -> None:
+        for name in ("overwrite", "schema_evolution", "exactly_once"):
+            if not isinstance(value := getattr(self, name), bool):
+                msg = f"{name}={value!r}; expected True or False"
+                raise TypeError(msg)
         if self.blocks is not None and self.mode is not WriteMode.BATCH_COMPATIBLE:
             msg = f"blocks={self.blocks} in mode {self.mode.value}; only BatchCompatible has blocks"
             raise ValueError(msg)

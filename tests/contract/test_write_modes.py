@@ -847,6 +847,21 @@ def test_a_stream_that_its_session_closes_is_committed_too(client: Client, name:
     assert stored(client, name) == [1, 2]
 
 
+def test_what_a_session_is_told_is_what_it_means(client: Client, name: str, parted: str) -> None:
+    for option in ("overwrite", "exactly_once", "schema_evolution"):
+        said_as_text: dict[str, Any] = {option: "false"}
+        with pytest.raises(TypeError, match=f"{option}='false'; expected True or False"):
+            client.write_session(name, **said_as_text)
+    with pytest.raises(ValueError, match="has no text form that everybody reads alike"):
+        client.write_session(parted, partition={"pt": "a,b"})
+    for said in ({"pt": 7}, of.Partition.of("pt=7"), "pt=7"):
+        with client.write_session(parted, partition=said) as session:
+            assert session.spec.partition == "pt=7"
+            with session.open_stream(schema=SCHEMA) as writer:
+                writer.write(rows(1))
+    assert stored(client, parted) == [1, 1, 1]
+
+
 def test_a_writer_takes_batches(client: Client, name: str) -> None:
     session = client.write_session(name)
     writer: Any = session.open_stream(schema=SCHEMA)
