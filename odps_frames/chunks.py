@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
-from odps_frames.convert.pandas import to_pandas
+from odps_frames.convert.pandas import check_frame, to_pandas
 from odps_frames.scan_blobs import file_maker
 from odps_frames.transport.retry import Meter
 
@@ -43,6 +43,7 @@ class FrameReader:
         self._dtype_backend = dtype_backend
         self._types_mapper = types_mapper
         self._tz = tz or plan.connection.config.timezone
+        check_frame(dtype_backend, types_mapper, self._tz)
         self._frames = self._read()
 
     def __iter__(self) -> Iterator[pd.DataFrame]:

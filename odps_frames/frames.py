@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from odps_frames.chunks import FrameReader
 from odps_frames.connect import client_of
+from odps_frames.convert.pandas import check_frame
 from odps_frames.model.read import TimeUnit
-from odps_frames.model.splits import split_by_of
+from odps_frames.model.splits import split_by_of, whole
 from odps_frames.progress import check_progress
 from odps_frames.query import Query
 from odps_frames.scan import Scan, ScanOptions
@@ -158,9 +159,8 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     ...     of.read_odps("t", filters="id > 1")["id"].tolist()
     [2, 3]
     """
-    if chunksize is not None and (isinstance(chunksize, bool) or chunksize < 1):
-        msg = f"chunksize={chunksize!r}; expected a number of rows, at least 1"
-        raise ValueError(msg)
+    rows = None if chunksize is None else whole("chunksize", chunksize, 1)
+    check_frame(dtype_backend, types_mapper, tz)
     plan = scan_odps(
         source,
         columns=columns,
@@ -185,10 +185,10 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     if missing := [name for name in index if name not in names]:
         msg = f"index_col={missing} are not among the columns that are read: {names}"
         raise ValueError(msg)
-    if chunksize is not None:
+    if rows is not None:
         return FrameReader(
             plan,
-            chunksize,
+            rows,
             index=index,
             dtype_backend=dtype_backend,
             types_mapper=types_mapper,
@@ -240,9 +240,8 @@ def scan_odps(  # noqa: PLR0913  the front door
     """
     check_progress(progress)
     for name, value in (("split_size", split_size), ("max_workers", max_workers)):
-        if value is not None and (isinstance(value, bool) or value < 1):
-            msg = f"{name}={value!r}; expected at least 1"
-            raise ValueError(msg)
+        if value is not None:
+            whole(name, value, 1)
     text = query_in(source)
     if text is None:
         refuse({"hints": hints}, "a table", "they are settings of a query")

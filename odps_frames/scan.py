@@ -12,7 +12,7 @@ import pyarrow as pa
 from odps_frames import filters as row_filters
 from odps_frames import partitions as partition_choice
 from odps_frames.convert.arrow import normal_schema
-from odps_frames.convert.pandas import to_pandas
+from odps_frames.convert.pandas import check_frame, to_pandas
 from odps_frames.errors import (
     CastError,
     CorruptStream,
@@ -21,11 +21,11 @@ from odps_frames.errors import (
     ServiceError,
 )
 from odps_frames.model.read import BatchOptions, TimeUnit
-from odps_frames.model.splits import ByRows
+from odps_frames.model.splits import ByRows, whole
 from odps_frames.progress import followed
 from odps_frames.scan_blobs import delivered, file_maker, marked, refuse_files, shown_blobs
 from odps_frames.scan_options import ScanOptions
-from odps_frames.scan_rows import needed, previewed, shaped, speakable
+from odps_frames.scan_rows import Named, needed, previewed, shaped, speakable
 from odps_frames.scan_session import SPLIT_ROWS, Question
 from odps_frames.transport.retry import Meter
 
@@ -104,6 +104,9 @@ class Scan:
             For a column that is not there, with the names that come near.
         """
         known = self.info.schema
+        if wrong := [name for name in columns if not isinstance(name, str)]:
+            msg = f"columns={list(columns)}; expected names, which {wrong[0]!r} is not"
+            raise TypeError(msg)
         if missing := [name for name in columns if known.find(name) is None]:
             raise SchemaMismatch(known.unknown(missing))
         names = tuple(known.column(name).name for name in columns)
@@ -134,10 +137,8 @@ class Scan:
 
     def limit(self, n_rows: int) -> Self:
         """Keep the first rows, exactly so many where there are as many."""
-        if isinstance(n_rows, bool) or not isinstance(n_rows, int) or n_rows < 0:
-            msg = f"limit={n_rows!r}; expected a whole number of rows, zero or more"
-            raise ValueError(msg)
-        least = n_rows if self.row_limit is None else min(n_rows, self.row_limit)
+        wanted = whole("limit", n_rows, 0)
+        least = wanted if self.row_limit is None else min(wanted, self.row_limit)
         return replace(self, row_limit=least)
 
     def to_batches(self, meter: Meter | None = None) -> pa.RecordBatchReader:
@@ -157,6 +158,8 @@ class Scan:
         tz: str | None = None,
     ) -> pd.DataFrame:
         """Read into a DataFrame; ``attrs["odps"]`` says where it came from and what it took."""
+        zone = tz or self.connection.config.timezone
+        check_frame(dtype_backend, types_mapper, zone)
         meter, started = Meter(), time.monotonic()
         opened, table = self._read(meter, Scan._delivered)
         n_rows = table.num_rows
@@ -165,7 +168,7 @@ class Scan:
             self.schema,
             dtype_backend=dtype_backend,
             types_mapper=types_mapper,
-            tz=tz or self.connection.config.timezone,
+            tz=zone,
             blob_of=file_maker(self.connection, self.options.blobs),
         )
         frame.attrs["odps"] = self._facts(opened, meter, n_rows, started)
@@ -252,8 +255,12 @@ class Scan:
             return first
         session = self._question.open(self.connection, chosen, meter)
         self.options.check_size(self.table, session.info.stats.estimated_bytes)
-        exact = None if chosen is None or speakable(chosen) else frozenset(chosen)
-        return self._streamed(session, meter, exact=exact)
+        exact = named = None
+        if chosen is not None and not speakable(chosen):
+            exact = frozenset(chosen)
+        elif chosen is not None and self.selections:
+            named = Named.of(self.info.schema, chosen)
+        return self._streamed(session, meter, exact=exact, named=named)
 
     def _streamed(
         self,
@@ -263,6 +270,7 @@ class Scan:
         splits: tuple[Split, ...] | None = None,
         columns: tuple[str, ...] | None = None,
         exact: frozenset[Partition] | None = None,
+        named: Named | None = None,
     ) -> _Opened:
         schema = normal_schema(self.schema, session.spec.arrow)
         batches = session.batches(
@@ -285,7 +293,14 @@ class Scan:
             label=f"reading {self.info.ref.table}",
             total=stats.estimated_rows if self.instance is None else session.info.n_rows,
         )
-        rows = shaped(shown, schema, condition=self.condition, exact=exact, limit=self.row_limit)
+        rows = shaped(
+            shown,
+            schema,
+            condition=self.condition,
+            exact=exact,
+            named=named,
+            limit=self.row_limit,
+        )
         return _Opened(rows, schema, session.session_id)
 
     def _result(self, instance: InstanceRef, meter: Meter) -> _Opened:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from odps_frames.errors import ReadTooLarge
 from odps_frames.model.read import ArrowOptions, TimeUnit
-from odps_frames.model.splits import BySize
+from odps_frames.model.splits import BySize, flag, whole
 from odps_frames.wire.compression import Compression
 
 if TYPE_CHECKING:
@@ -39,6 +39,12 @@ class ScanOptions:
 
     def __post_init__(self) -> None:
         check_blobs(self.blobs)
+        for name, least in (("max_workers", 1), ("max_bytes", 0)):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, whole(name, given, least))
+        for name in ("preserve_order", "validate", "push_down"):
+            flag(name, getattr(self, name))
+        object.__setattr__(self, "compression", Compression.of(self.compression))
 
     @property
     def arrow(self) -> ArrowOptions:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from odps_frames import filters as row_filters
-from odps_frames.model.types import Kind, PrimitiveType
+from odps_frames.errors import CorruptStream, SchemaMismatch
+from odps_frames.model.types import Kind, PrimitiveType, VarcharType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from odps_frames.connection import Connection
     from odps_frames.filters import Condition
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from odps_frames.model.table import Partition
     from odps_frames.transport.retry import Meter
 
-__all__ = ["narrowest", "needed", "previewed", "shaped", "speakable"]
+__all__ = ["Named", "narrowest", "needed", "previewed", "shaped", "speakable"]
 
 
 def needed(
@@ -50,12 +53,15 @@ def shaped(
     *,
     condition: Condition | None = None,
     exact: frozenset[Partition] | None = None,
+    named: Named | None = None,
     limit: int | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows that are wanted out of those that came: filtered, projected, limited."""
     left = limit
     try:
         for batch in batches:
+            if named is not None:
+                named.check(batch)
             kept = batch if exact is None else _within(batch, exact)
             if condition is not None:
                 kept = row_filters.apply(condition, kept)
@@ -104,6 +110,51 @@ def previewed(
     return list(shaped(iter(batches), batches[0].schema, exact=frozenset(chosen)))
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The partitions that the service was told, so far as the texts of their columns say them.
+
+    Other columns are left out: a number, and a text with blanks behind it, have several texts.
+    """
+
+    columns: tuple[str, ...]
+    values: frozenset[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, schema: TableSchema, partitions: Iterable[Partition]) -> Named | None:
+        """Return what can be checked of these partitions; None where nothing can."""
+        columns = [column for column in schema.partition_columns if _is_plain_text(column)]
+        if not columns:
+            return None
+        names = tuple(column.name for column in columns)
+        said = ({name.lower(): value for name, value in one.items} for one in partitions)
+        values = frozenset(tuple(one[name.lower()] for name in names) for one in said)
+        return cls(names, values)
+
+    def check(self, batch: pa.RecordBatch) -> None:
+        """Refuse rows of partitions that nobody asked for.
+
+        Raises
+        ------
+        CorruptStream
+            Naming the first one.
+        """
+        places = [name.lower() for name in batch.schema.names]
+        found = batch.select([places.index(name.lower()) for name in self.columns])
+        distinct = [array.unique().to_pylist() for array in found.columns]
+        if self.values.issuperset(itertools.product(*distinct)):
+            return
+        rows = pa.Table.from_batches([found]).group_by(found.schema.names).aggregate([])
+        for row in rows.to_pylist():
+            if tuple(row.values()) not in self.values:
+                msg = f"rows of the partition {row} came, which was not asked for"
+                raise CorruptStream(msg)
+
+
+def _is_plain_text(column: Column) -> bool:
+    return isinstance(column.type, VarcharType) or column.type == PrimitiveType(Kind.STRING)
+
+
 def speakable(partitions: tuple[Partition, ...]) -> bool:
     """Whether text can name every one of these partitions to the service."""
     return all(partition.speakable for partition in partitions)
@@ -118,13 +169,33 @@ def _within(batch: pa.RecordBatch, partitions: frozenset[Partition]) -> pa.Recor
 
 
 def _project(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    if batch.schema.names == schema.names:
+    """Give the rows the schema that was promised; whoever reads a stream trusts in it.
+
+    Raises
+    ------
+    SchemaMismatch
+        When the table has become another one since the read was planned.
+    """
+    if batch.schema.equals(schema):
         return batch
     if not schema.names:
         # A batch without columns still has rows, which only a struct can say.
         rows = pa.StructArray.from_arrays([pa.nulls(batch.num_rows)], ["row"])
         return pa.RecordBatch.from_struct_array(rows).select([])
-    return batch.select(schema.names)
+    places = {name.lower(): place for place, name in enumerate(batch.schema.names)}
+    arrays = []
+    for field in schema:
+        place = places.get(field.name.lower())
+        found = None if place is None else batch.column(place)
+        if found is None or not found.type.equals(field.type):
+            came = "is not there" if found is None else f"is {found.type}"
+            msg = f"column {field.name!r} {came}; {field.type} was planned. Plan the read again"
+            raise SchemaMismatch(msg)
+        if found.null_count and not field.nullable:
+            msg = f"column {field.name!r} holds NULL; NOT NULL was planned. Plan the read again"
+            raise SchemaMismatch(msg)
+        arrays.append(found)
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def narrowest(columns: tuple[Column, ...]) -> str:

@@ -13,7 +13,14 @@ from odps_frames import partitions as partition_choice
 from odps_frames.errors import NotFound, PermissionDenied, ServiceError
 from odps_frames.model.read import TimeUnit
 from odps_frames.model.splits import ByRows, BySize
-from odps_frames.model.types import Kind, PrimitiveType
+from odps_frames.model.types import (
+    ArrayType,
+    Kind,
+    MapType,
+    PrimitiveType,
+    StructType,
+    VectorType,
+)
 from odps_frames.scan_rows import needed, speakable
 
 if TYPE_CHECKING:
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from odps_frames.model.catalog import TableInfo
     from odps_frames.model.splits import SplitBy
     from odps_frames.model.table import Partition
+    from odps_frames.model.types import DataType
     from odps_frames.partitions import Selection
     from odps_frames.read.session import ReadSession
     from odps_frames.scan_options import ScanOptions
@@ -92,7 +100,7 @@ class Question:
     def has_timestamps(self) -> bool:
         """Whether there are columns to be read of which the unit may have to be another."""
         data, _ = self._needed()
-        return any(self.info.schema.column(name).type in _TIMESTAMPS for name in data)
+        return any(_has_timestamps(self.info.schema.column(name).type) for name in data)
 
     def _needed(self) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
         return needed(
@@ -144,3 +152,15 @@ class Question:
                     "row_filter": text,
                     "row_filter_fallback": text is not None,
                 }
+
+
+def _has_timestamps(type_: DataType) -> bool:
+    match type_:
+        case ArrayType(element) | VectorType(element=element):
+            return _has_timestamps(element)
+        case MapType(key, value):
+            return _has_timestamps(key) or _has_timestamps(value)
+        case StructType(fields):
+            return any(_has_timestamps(field.type) for field in fields)
+        case _:
+            return type_ in _TIMESTAMPS

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -294,12 +295,34 @@ def test_unknown_tables_and_names(client: LocalClient) -> None:
         {"dtype_backend": "polars"},
         {"progress": "loud"},
         {"tz": "Mars/Olympus"},
+        {"tz": 5},
+        {"chunksize": 2.5},
+        {"max_workers": "2"},
+        {"split_size": "1"},
+        {"max_bytes": "1GB"},
+        {"preserve_order": "no"},
+        {"types_mapper": {"int": "Int8"}},
     ],
 )
 def test_bad_options_are_refused(client: LocalClient, sales: str, options: dict[str, Any]) -> None:
-    with pytest.raises((ValueError, KeyError)) as caught:
+    before = len(client.service.requests)
+    with pytest.raises((ValueError, KeyError, TypeError)) as caught:
         of.read_odps(sales, client=client, **options)
     assert str(next(iter(options.values()))) in str(caught.value)
+    assert len(client.service.requests) == before
+
+
+def test_whole_numbers_of_any_kind(client: LocalClient, sales: str) -> None:
+    three: Any = np.int64(3)
+    assert len(of.read_odps(sales, limit=three, max_workers=three, client=client)) == 3
+    with of.read_odps(sales, chunksize=three, limit=three, client=client) as chunks:
+        assert [len(chunk) for chunk in chunks] == [3]
+
+
+def test_names_of_columns_are_texts(client: LocalClient, sales: str) -> None:
+    wrong: Any = [1]
+    with pytest.raises(TypeError, match="expected names, which 1 is not"):
+        of.read_odps(sales, columns=wrong, client=client)
 
 
 def test_unknown_options_are_refused(client: LocalClient, sales: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     TypesMapper = Callable[[pa.DataType], Any]
 
-__all__ = ["DtypeBackend", "to_pandas"]
+__all__ = ["DtypeBackend", "check_frame", "to_pandas"]
 
 DtypeBackend = Literal["pyarrow", "numpy_nullable", "numpy"]
 
@@ -75,8 +75,8 @@ def to_pandas(
     CastError
         For a value that its dtype cannot hold.
     """
+    check_frame(dtype_backend, types_mapper, tz)
     make = _maker(dtype_backend)
-    check_zone(tz)
     rows = pd.RangeIndex(table.num_rows)
     names = pd.Index([column.name for column in columns], dtype="str")
     waiting = list(zip(columns, table.columns, strict=True))[::-1]
@@ -97,7 +97,26 @@ def to_pandas(
     return pd.DataFrame(made, index=rows, columns=names, copy=False)
 
 
-def _maker(backend: DtypeBackend | None) -> Callable[[AnyArray], Any]:
+def check_frame(dtype_backend: object, types_mapper: object, tz: object) -> None:
+    """Check how a frame is to be made, which is best known before anything is read.
+
+    Raises
+    ------
+    ValueError, TypeError, ConfigError
+        For a backend, a mapper or a zone that there is not.
+    """
+    _maker(dtype_backend)
+    if types_mapper is not None and not callable(types_mapper):
+        msg = f"types_mapper={types_mapper!r}; expected a callable that takes an Arrow type"
+        raise TypeError(msg)
+    if tz is not None and not isinstance(tz, str):
+        msg = f"tz={tz!r}; expected the name of a zone, such as 'Asia/Shanghai'"
+        raise TypeError(msg)
+    if tz is not None:
+        check_zone(tz)
+
+
+def _maker(backend: object) -> Callable[[AnyArray], Any]:
     match backend:
         case None:
             return _default

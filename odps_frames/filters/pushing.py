@@ -199,9 +199,9 @@ def _certain(column: Column, comparator: Comparator, value: Value) -> bool:  # n
         case PrimitiveType(kind), int() if kind in _INTEGERS:
             return True
         case PrimitiveType(Kind.DOUBLE), float():
-            return _plain(value)
+            return _plain(value) and not _parts_zeros(comparator, value)
         case PrimitiveType(Kind.FLOAT), float():
-            return _plain(value) and _is_single(value)
+            return _plain(value) and _is_single(value) and not _parts_zeros(comparator, value)
         case PrimitiveType(Kind.BOOLEAN | Kind.BINARY), (bool() | bytes()):
             return not comparator.orders
         case PrimitiveType(Kind.DATE | Kind.TIMESTAMP_NTZ), Moment():
@@ -222,6 +222,15 @@ def _fits(value: int | Decimal, scale: int) -> bool:
 
 def _plain(value: float) -> bool:
     return math.isfinite(value) and "e" not in repr(value)
+
+
+def _parts_zeros(comparator: Comparator, value: float) -> bool:
+    """Whether a row is lost where -0.0 is below 0.0, instead of being the same."""
+    return value == 0 and comparator in {
+        Comparator.EQUAL,
+        Comparator.AT_LEAST,
+        Comparator.AT_MOST,
+    }
 
 
 def _is_single(value: float) -> bool:

@@ -14,13 +14,15 @@ __all__ = [
     "RowRange",
     "Split",
     "SplitBy",
+    "flag",
     "split_by_of",
+    "whole",
 ]
 
 DEFAULT_SPLIT_BYTES = 256 * 1024 * 1024
 
 
-def _whole(name: str, value: object, least: int) -> int:
+def whole(name: str, value: object, least: int) -> int:
     """Return a whole number of any kind as an int; a fraction would be cut, and so is refused."""
     number = None
     if isinstance(value, SupportsIndex) and not isinstance(value, bool):
@@ -31,7 +33,8 @@ def _whole(name: str, value: object, least: int) -> int:
     return number
 
 
-def _flag(name: str, value: object) -> None:
+def flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False."""
     if not isinstance(value, bool):
         msg = f"{name}={value!r}; expected True or False"
         raise TypeError(msg)
@@ -46,8 +49,8 @@ class BySize:
     unit: str = "ByteSize"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bytes", _whole("split size in bytes", self.bytes, 1))
-        _flag("cross_partition", self.cross_partition)
+        object.__setattr__(self, "bytes", whole("split size in bytes", self.bytes, 1))
+        flag("cross_partition", self.cross_partition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class ByParallelism:
     cross_partition: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "splits", _whole("number of splits", self.splits, 1))
-        _flag("cross_partition", self.cross_partition)
+        object.__setattr__(self, "splits", whole("number of splits", self.splits, 1))
+        flag("cross_partition", self.cross_partition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ class ByRows:
     cross_partition: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rows", _whole("rows a split", self.rows, 1))
-        _flag("cross_partition", self.cross_partition)
+        object.__setattr__(self, "rows", whole("rows a split", self.rows, 1))
+        flag("cross_partition", self.cross_partition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class ByBucket:
     cross_partition: bool = True
 
     def __post_init__(self) -> None:
-        _flag("cross_partition", self.cross_partition)
+        flag("cross_partition", self.cross_partition)
 
 
 SplitBy = BySize | ByParallelism | ByRows | ByBucket
@@ -117,8 +120,8 @@ class RowRange:
 
     def __post_init__(self) -> None:
         for name, least in (("offset", 0), ("count", 1)):
-            whole = _whole(f"{name} of a range of rows", getattr(self, name), least)
-            object.__setattr__(self, name, whole)
+            number = whole(f"{name} of a range of rows", getattr(self, name), least)
+            object.__setattr__(self, name, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +137,4 @@ class Split:
     def __post_init__(self) -> None:
         # On the wire a negative index says that there is none, which would bring every row.
         if self.index is not None:
-            object.__setattr__(self, "index", _whole("index of a split", self.index, 0))
+            object.__setattr__(self, "index", whole("index of a split", self.index, 0))

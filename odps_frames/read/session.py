@@ -14,6 +14,7 @@ from odps_frames.convert.arrow import normal_schema
 from odps_frames.errors import (
     CorruptStream,
     IncompleteRead,
+    ProtocolError,
     SchemaMismatch,
     ServiceError,
     ServiceUnavailable,
@@ -296,9 +297,29 @@ class ReadSession:
             asking = replace(self._envelope, route_token=None)
             request = encode_get(self.spec.table, self.session_id, refresh=refresh, envelope=asking)
             reply = decode_info(self._transport.send(request))
-            self.info = reply.value
+            self.info = _gone_on(self.info, reply.value)
             self._envelope = self._envelope.routed(reply.route_token)
             self._refresh_at = _refresh_time(self.info, self._clock())
+
+
+def _gone_on(known: ReadSessionInfo, told: ReadSessionInfo) -> ReadSessionInfo:
+    """Return what is told of a session now; what was being read must not become another thing.
+
+    Raises
+    ------
+    ProtocolError
+        When it is another session, or has other columns than before.
+    """
+    if told.session_id != known.session_id:
+        msg = f"asked for session {known.session_id}, the service told of {told.session_id}"
+        raise ProtocolError(msg, session_id=known.session_id)
+    before, now = ([(c.name, c.type) for c in info.columns] for info in (known, told))
+    if before and now and before != now:
+        msg = "the columns of the session became others while it was read"
+        raise ProtocolError(msg, session_id=known.session_id)
+    if before and not now:
+        return replace(told, schema=known.schema, system_columns=known.system_columns)
+    return told
 
 
 def _refresh_time(info: ReadSessionInfo, now: datetime) -> datetime | None:

@@ -62,6 +62,10 @@ class StreamPlan:
     """Brings an expired session back to life."""
 
 
+class _Surplus(CorruptStream):
+    """More rows than a range has: to ask again would bring them again."""
+
+
 class _Counted:
     """A body that counts its bytes."""
 
@@ -114,6 +118,9 @@ def read_batches(
             if plan.refresh is None or failures > 1:
                 raise
             plan.refresh()
+        except _Surplus as surplus:
+            # Not even what came before is certain: who ignores a count may ignore the offset.
+            raise CorruptStream(str(surplus)) from None
         except (IncompleteRead, CorruptStream, ServiceUnavailable) as error:
             if rows == expected:
                 return  # every row came whole; only the end of the stream was lost
@@ -121,11 +128,15 @@ def read_batches(
             if cancel.requested or failures >= plan.policy.max_attempts:
                 _note_place(error, plan, split, rows)
                 raise
-            if failures > 1:  # what broke once is worth asking for again at once
-                plan.policy.pause(failures)
-            meter.add(retries=1)
+            _try_again(plan, failures, meter)
         else:
             return
+
+
+def _try_again(plan: StreamPlan, failures: int, meter: Meter) -> None:
+    if failures > 1:  # what broke once is worth asking for again at once
+        plan.policy.pause(failures)
+    meter.add(retries=1)
 
 
 def _attempt(
@@ -145,7 +156,7 @@ def _attempt(
         for batch in _behind(decoded, passed):
             if expected is not None and rows + batch.num_rows > expected:
                 msg = f"{split} brought {rows + batch.num_rows} rows or more; expected {expected}"
-                raise CorruptStream(msg)
+                raise _Surplus(msg)
             rows += batch.num_rows
             meter.add(rows=batch.num_rows)
             yield batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -154,7 +155,9 @@ class ChunkReader:
         self._rest = memoryview(b"")
         close = getattr(self._chunks, "close", None)
         if close is not None:
-            close()
+            # Another thread may be in the middle of the next piece, which then is the last one.
+            with contextlib.suppress(ValueError):
+                close()
         self._chunks = iter(())
 
 

@@ -185,6 +185,27 @@ def test_timestamps_beyond_1677_and_2262_are_read_and_written(
     assert again.combine_chunks().equals(plain)
 
 
+@pytest.mark.parametrize("kind", ["timestamp", "timestamp_ntz"])
+@pytest.mark.parametrize("shape", ["array<{}>", "struct<a:bigint,b:{}>", "map<string,array<{}>>"])
+def test_far_years_inside_of_values_are_read_in_a_wider_unit(
+    client: LocalClient, table: str, kind: str, shape: str
+) -> None:
+    client.create_table(table, {"v": shape.format(kind)})
+    times = zoned(pa.array([FIRST, None, LAST], pa.timestamp("us")), kind)
+    lists: Any = pa.ListArray.from_arrays([0, 2, 2, 3], times)
+    bounds: Any = [0, 1, 2, 3]
+    rows: dict[str, Any] = {
+        "a": lists,
+        "s": pa.StructArray.from_arrays([pa.array([1, 2, 3]), times], ["a", "b"]),
+        "m": pa.MapArray.from_arrays(bounds, pa.array(["x", "y", "z"]), lists),
+    }
+    of.to_odps(pa.table({"v": rows[shape[0]]}), table, client=client)
+    found = of.scan_odps(table, client=client).to_arrow()["v"]
+    plain = pa.array(rows[shape[0]].to_pylist(), found.type)
+    assert found.combine_chunks().equals(plain)
+    assert len(of.read_odps(table, client=client)) == 3
+
+
 def test_far_years_with_nanoseconds_are_refused_and_can_be_read_apart(
     client: LocalClient, table: str
 ) -> None:

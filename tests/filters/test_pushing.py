@@ -39,6 +39,8 @@ def pushed(text: str, schema: TableSchema) -> str | None:
         ("wall < '2026-01-02 03:04:05'", "`wall` < TIMESTAMP_NTZ'2026-01-02 03:04:05'"),
         ("x > 0.5", "`x` > 0.5"),
         ("not x = 0.5", "`x` != 0.5"),
+        ("x > 0", "`x` > 0.0"),
+        ("f != 0", "`f` != 0.0"),
         ("f >= 0.5", "`f` >= 0.5"),
         ("name < 'm'", "`name` < 'm'"),
         ("name = 'it''s 杭州'", "`name` = 'it\\'s 杭州'"),
@@ -84,6 +86,10 @@ def test_what_is_pushed(schema: TableSchema, text: str, expected: str) -> None:
         "f = 0.1",  # 0.1 of four bytes by some
         "x > 1e300",
         "x = 9007199254740993",
+        "x = 0",  # -0.0 is below 0.0 for some
+        "f >= 0",
+        "x <= -0.0",
+        "x in (0.0, 1.5)",
         "not x > 0.5",  # NaN stands above all for some
         "not (x > 0.5 and id = 1)",
         "ts != '2026-01-02'",
