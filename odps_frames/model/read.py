@@ -101,7 +101,8 @@ class Incremental:
 
     def __post_init__(self) -> None:
         for name, given in (("since", self.since), ("until", self.until)):
-            if isinstance(given, bool) or (isinstance(given, int) and given < 0):
+            known = isinstance(given, int | str) or (given is None and name == "until")
+            if isinstance(given, bool) or not known or (isinstance(given, int) and given < 0):
                 msg = f"{name}={given!r}; expected a version, 0 or more, or a time as text"
                 raise ValueError(msg)
         if self.form not in ("range", "named"):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from odps_frames.model.read import ReadSessionInfo
-    from odps_frames.model.schema import Column, TableSchema
+    from odps_frames.model.schema import Column
     from odps_frames.read.cancel import Cancellation
     from odps_frames.transport.base import Transport
     from odps_frames.wire.reply import Reply
@@ -267,8 +267,8 @@ class ReadSession:
             raise ValueError(msg)
         columns, output = self.columns, None
         if options.columns is not None:
-            data, output = _chosen(self.info.schema, options.columns)
-            columns = (*data, *self.info.schema.partition_columns)
+            data, output = _chosen(self.info, options.columns)
+            columns = (*data, *self.info.schema.partition_columns, *self.info.system_columns)
             options = replace(options, columns=tuple(column.name for column in data))
         return StreamPlan(
             table=self.spec.table,
@@ -330,12 +330,14 @@ def _refresh_time(info: ReadSessionInfo, now: datetime) -> datetime | None:
 
 
 def _chosen(
-    schema: TableSchema, names: tuple[str, ...]
+    info: ReadSessionInfo, names: tuple[str, ...]
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Return the data columns to ask a stream for, and all that is wanted of what comes."""
-    if missing := [name for name in names if schema.find(name) is None]:
+    schema = info.schema
+    known = {column.name.lower(): column for column in info.columns}
+    if missing := [name for name in names if name.lower() not in known]:
         raise SchemaMismatch(schema.unknown(missing))
-    found = tuple(schema.column(name) for name in names)
+    found = tuple(known[name.lower()] for name in names)
     wanted = tuple(column.name for column in found)
     if len(set(wanted)) != len(wanted):
         msg = f"columns={list(names)}; expected each column once"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from odps_frames.local import LocalClient
     from odps_frames.wire.http import Request, Response
 
 N_ROWS = 100
@@ -594,3 +595,23 @@ def test_both_versions_read_and_refuse_alike(open_stand: Callable[..., Stand]) -
         request = encode_get(session.spec.table, session.session_id)
         asked = replace(request, path=f"/api/storage/v{version}")
         assert stand.service.send(asked).status == (400 if version == "4" else 200)
+
+
+def test_columns_of_a_stream_of_changes(client: LocalClient, table: str) -> None:
+    data = pa.table({"id": [1, 2], "name": ["a", "b"]})
+    of.to_odps(data, table, create=True, client=client)
+    session = client.read_session(table, incremental=of.Incremental(0))
+    wanted: dict[tuple[str, ...], list[Any]] = {
+        ("name",): [("a",), ("b",)],
+        ("__operation", "id"): [(85, 1), (85, 2)],
+    }
+    for columns, expected in wanted.items():
+        batches = session.batches(options=of.BatchOptions(columns=columns))
+        rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
+        assert sorted(rows) == expected
+
+
+@pytest.mark.parametrize("bounds", [(1.5,), (None,), (True,), (0, 2.5), (0, -1)])
+def test_changes_have_versions_or_texts_as_bounds(bounds: Any) -> None:
+    with pytest.raises(ValueError, match="expected a version, 0 or more, or a time as text"):
+        of.Incremental(*bounds)
