@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, SupportsIndex
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pyarrow as pa
 
 from odps_frames import partitions as partition_choice
@@ -28,11 +30,10 @@ from odps_frames.scan_rows import needed
 from odps_frames.scan_session import SPLIT_ROWS
 from odps_frames.sources import table_name
 from odps_frames.transport.retry import Meter
+from odps_frames.wire.schema import OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import pandas as pd
 
     from odps_frames.client import Client
     from odps_frames.frames import CompressionOption
@@ -46,6 +47,7 @@ __all__ = ["Changes", "read_odps_changes"]
 
 _TOKEN = re.compile(r"(\d+)@(\S*)", re.ASCII)
 _OP_COLUMN = Column(OP, PrimitiveType(Kind.STRING), nullable=False)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMESTAMPS = (PrimitiveType(Kind.TIMESTAMP), PrimitiveType(Kind.TIMESTAMP_NTZ))
 
 
@@ -198,9 +200,13 @@ def _output(info: TableInfo, columns: Sequence[str] | None) -> tuple[Column, ...
         raise SchemaMismatch(known.unknown(missing))
     else:
         found = tuple(known.column(name) for name in columns)
-    if any(column.name.lower() == OP for column in found):
-        msg = f"{info.ref} has a column {OP!r}, which is to say what changed; leave it out"
-        raise SchemaMismatch(msg)
+    for name in (OP, OPERATION):
+        if any(column.name.lower() == name for column in found):
+            msg = (
+                f"{info.ref} has a column {name!r}, which is to say what changed; leave it out: "
+                "name the others in columns="
+            )
+            raise SchemaMismatch(msg)
     if len(set(found)) != len(found):
         msg = f"columns={list(columns or ())}; each may stand once"
         raise ValueError(msg)
@@ -209,11 +215,12 @@ def _output(info: TableInfo, columns: Sequence[str] | None) -> tuple[Column, ...
 
 def _bound(given: int | str | datetime, name: str, info: TableInfo, zone: str) -> int | str:
     """Read a bound: a version is a number, a time its milliseconds since 1970 as text."""
-    if isinstance(given, datetime):
+    if isinstance(given, datetime) and not pd.isna(given):
         aware = given if given.tzinfo is not None else given.replace(tzinfo=ZoneInfo(zone))
-        return str(int(aware.astimezone(UTC).timestamp() * 1000))
-    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
-        return given
+        milliseconds = max((aware - _EPOCH) // timedelta(milliseconds=1), 0)
+        return f"{milliseconds:013d}"  # fewer digits would be seconds
+    if isinstance(given, SupportsIndex) and not isinstance(given, bool) and given.__index__() >= 0:
+        return operator.index(given)
     found = _TOKEN.fullmatch(given) if isinstance(given, str) else None
     if found is None:
         msg = f"{name}={given!r}; expected a version, a datetime, or what Changes.next was"

@@ -80,6 +80,12 @@ class Operations:
             For columns that do not fit.
         """
         said = options.mode == "upsert" and bool(_places(source))
+        if _places(source) and not said:
+            msg = (
+                f"the data has a column {OPERATION!r}, which says what becomes of rows with "
+                f"mode='upsert'; mode={options.mode!r} adds every row: drop the column"
+            )
+            raise SchemaMismatch(msg)
         if said and options.delete_where is not None:
             msg = f"delete_where= and a column {OPERATION!r} say the same thing; give one of them"
             raise ValueError(msg)
@@ -162,13 +168,19 @@ def _condition(schema: TableSchema, text: object, tz: str) -> Condition | None:
     try:
         return row_filters.parse(text, schema, timezone=tz)  # type: ignore[arg-type]  # it says what it takes
     except KeyError as unknown:
-        raise SchemaMismatch(unknown.args[0]) from None
+        msg = (
+            f"delete_where={text!r} speaks of columns of the table: {unknown.args[0]} A condition "
+            f"on other data can be carried out before, into a column {OPERATION!r}"
+        )
+        raise SchemaMismatch(msg) from None
 
 
 def _codes(said: Any, first_row: int) -> Any:  # noqa: ANN401  arrays of any type
     """Read operations: letters, words or numbers."""
     if pa.types.is_dictionary(said.type):
-        said = said.dictionary_decode()
+        kinds = _viewless(said.dictionary)
+        said = pa.DictionaryArray.from_arrays(said.indices, kinds).dictionary_decode()
+    said = _viewless(said)
     if pa.types.is_integer(said.type):
         found = pc.index_in(said, value_set=pa.array([UPSERT, DELETE], said.type))
         table = pa.array([UPSERT, DELETE], pa.int8())
@@ -184,3 +196,8 @@ def _codes(said: Any, first_row: int) -> Any:  # noqa: ANN401  arrays of any typ
             f"row {first_row + row}, {said[row].as_py()!r}; expected {_EXPECTED}"
         )
     return table.take(found)
+
+
+def _viewless(texts: Any) -> Any:  # noqa: ANN401  arrays of any type
+    """Take views of texts, as Polars has them, for texts: Arrow does little with them."""
+    return texts.cast(pa.large_string()) if pa.types.is_string_view(texts.type) else texts

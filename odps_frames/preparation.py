@@ -70,6 +70,7 @@ def prepare(
     source = without_operation(reader.schema) if options.mode == "upsert" else reader.schema
     schema, added = _schema(ref, there, source, options)
     schema = schema.keyed(key)
+    key = tuple(schema.column(name).name for name in key)
     options = replace(options, partition=spelt(options.partition, schema))
     target = Target.of(ref, schema, source.names, options)
     in_memory = _in_memory(data)

@@ -142,6 +142,18 @@ def test_times(tmp_path: Path) -> None:
     client.close()
 
 
+@pytest.mark.parametrize("year", [1, 1969, 1970, 1971, 1973, 2001, 2002])
+def test_times_before_the_first_row_bring_all(client: LocalClient, plain: str, year: int) -> None:
+    for since in (datetime(year, 1, 1), datetime(year, 1, 1, tzinfo=UTC)):  # noqa: DTZ001  of users
+        assert len(of.read_odps_changes(plain, since=since, client=client).frame) == 3
+
+
+def test_versions_of_other_kinds_of_numbers(client: LocalClient, plain: str) -> None:
+    versions = pd.Series([0, 1]).to_numpy()
+    found = of.read_odps_changes(plain, since=versions[0], until=versions[1], client=client)
+    assert (found.version, len(found.frame)) == (1, 3)
+
+
 def test_a_table_made_anew_is_another_one(client: LocalClient, plain: str) -> None:
     token = of.read_odps_changes(plain, since=0, client=client).next
     client.drop_table(plain)
@@ -158,6 +170,8 @@ def test_a_table_made_anew_is_another_one(client: LocalClient, plain: str) -> No
         ({"since": -1}, ValueError, "since=-1; expected a version"),
         ({"since": True}, ValueError, "since=True"),
         ({"since": "yesterday"}, ValueError, "or what Changes.next was"),
+        ({"since": pd.NaT}, ValueError, "since=NaT; expected a version"),
+        ({"since": pd.Timestamp(2262, 1, 1)}, of.ServiceError, "which is still to come"),
         ({"since": 0, "until": None, "columns": ["x"]}, of.SchemaMismatch, "no column 'x'"),
         ({"since": 0, "columns": "v"}, TypeError, r"such as \['v'\]"),
         ({"since": 0, "columns": ["v", "v"]}, ValueError, "each may stand once"),
@@ -181,8 +195,12 @@ def test_latest_partitions_are_none_of_changes(client: LocalClient, table: str) 
             of.read_odps_changes(table, since=0, partitions=selection, client=client)
 
 
-def test_a_column_of_that_name_is_left_out_by_hand(client: LocalClient, table: str) -> None:
-    of.to_odps(pd.DataFrame({"id": [1], "_op": ["x"]}), table, create=True, client=client)
+@pytest.mark.parametrize("name", ["_op", "__operation"])
+def test_a_column_of_that_name_is_left_out_by_hand(
+    client: LocalClient, table: str, name: str
+) -> None:
+    client.create_table(table, {"id": "bigint", name: "string"})
+    of.to_odps(pd.DataFrame({"id": [1], name: ["x"]}), table, client=client)
     with pytest.raises(of.SchemaMismatch, match="leave it out"):
         of.read_odps_changes(table, since=0, client=client)
     assert changes(client, table, 0, columns=["id"]) == {(1, "insert")}

@@ -99,6 +99,34 @@ def test_a_column_says_what_becomes_of_rows(client: LocalClient, keyed: str, mar
     assert content(client, keyed) == {2: "y", 3: "c", 4: "x"}
 
 
+@pytest.mark.parametrize("coded", [False, True])
+def test_operations_as_polars_has_them(client: LocalClient, keyed: str, *, coded: bool) -> None:
+    views = pa.array(["D", "U"], pa.string_view())
+    coding = pa.DictionaryArray.from_arrays(pa.array([0, 1]), views)
+    marks = coding if coded else views
+    more = pa.table({"id": [1, 4], "v": pa.array([None, "x"], views.type), "__operation": marks})
+    of.to_odps(more, keyed, mode="upsert", client=client)
+    assert content(client, keyed) == {2: "b", 3: "c", 4: "x"}
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert", "overwrite"])
+def test_the_letter_case_of_keys_does_not_count(client: LocalClient, table: str, mode: Any) -> None:
+    frame = FRAME.rename(columns={"id": "Id"})
+    options: dict[str, Any] = {"create": True, "primary_key": "ID", "client": client}
+    of.to_odps(frame, table, mode=mode, **options)
+    of.to_odps(frame.assign(v="x"), table, mode="upsert", **options)
+    assert content(client, table) == dict.fromkeys((1, 2, 3), "x")
+
+
+def test_operations_are_for_upserts_alone(client: LocalClient, keyed: str) -> None:
+    data = FRAME.assign(__operation="D")
+    modes: list[Any] = ["strict", "ignore_extra"]
+    for schema_mode in modes:
+        with pytest.raises(of.SchemaMismatch, match="with mode='upsert'; mode='overwrite' adds"):
+            of.to_odps(data, keyed, mode="overwrite", schema_mode=schema_mode, client=client)
+    assert content(client, keyed) == {1: "a", 2: "b", 3: "c"}
+
+
 @pytest.mark.parametrize("where", ["v = 'gone'", [("v", "==", "gone")]])
 def test_a_condition_says_which_keys_are_deleted(
     client: LocalClient, keyed: str, where: Any

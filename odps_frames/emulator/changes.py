@@ -15,7 +15,12 @@ import numpy as np
 
 from odps_frames.emulator.catalog.contents import visible_files
 from odps_frames.emulator.catalog.erasures import erased_positions
-from odps_frames.emulator.catalog.versions import first_version, version_at, was_there_before
+from odps_frames.emulator.catalog.versions import (
+    first_version,
+    last_moment,
+    version_at,
+    was_there_before,
+)
 from odps_frames.emulator.refusals import changes_gone, invalid
 from odps_frames.emulator.survivors import PlannedFile, Survivors
 from odps_frames.wire.schema import DELETE, UPSERT
@@ -39,17 +44,18 @@ _MOST_SECOND_DIGITS = 11
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def span_of(connection: Connection, table: Table, asked: Incremental) -> Span:
+def span_of(connection: Connection, table: Table, asked: Incremental, now: int) -> Span:
     """Find the versions that are meant; a time means the version that was the last one then.
 
     Raises
     ------
     ServiceError
-        For versions that are not there yet, or times that cannot be read.
+        For versions that are not there yet, a start that is still to come, or times that cannot
+        be read.
     Conflict
         When rows that went since the earlier version are not kept any more.
     """
-    since = _version(connection, table, asked.since, "the start")
+    since = _version(connection, table, asked.since, "the start", latest=now)
     until = table.version
     if asked.until is not None:
         until = _version(connection, table, asked.until, "the end")
@@ -65,7 +71,9 @@ def span_of(connection: Connection, table: Table, asked: Incremental) -> Span:
     return since, until
 
 
-def _version(connection: Connection, table: Table, bound: int | str, which: str) -> int:
+def _version(
+    connection: Connection, table: Table, bound: int | str, which: str, *, latest: int | None = None
+) -> int:
     if isinstance(bound, int):
         if not 0 <= bound <= table.version:
             raise invalid(
@@ -73,6 +81,11 @@ def _version(connection: Connection, table: Table, bound: int | str, which: str)
             )
         return bound
     moment = _moment(bound, which)
+    if latest is not None and moment > max(latest, last_moment(connection, table)):
+        raise invalid(
+            f"{which} is {bound!r}, which is still to come: nobody knows what will be there then; "
+            "mind the zone of the time"
+        )
     if moment < table.created and was_there_before(connection, table):
         raise changes_gone(
             f"{which} is {bound!r}, when table {table.ref} was another one; it was made anew since"

@@ -120,7 +120,7 @@ class ReadSessions:
             table = need_table(connection, ref)
             since, version = None, table.version
             if spec.incremental is not None:
-                since, version = span_of(connection, table, spec.incremental)
+                since, version = span_of(connection, table, spec.incremental, now)
             plan = make_plan(connection, table, version, spec, self._store.files, since=since)
             find_partitions(connection, table, spec)
             check_times(plan, spec, self._as_pair, self._store.files)

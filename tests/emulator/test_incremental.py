@@ -166,6 +166,7 @@ def test_both_spellings_and_every_form_of_a_time(
         (2, 1, "since version 2 and until version 1"),
         ("yesterday", None, "the start is 'yesterday'; expected a version, a time"),
         (1, "2026-13-01 00:00:00", "the end is '2026-13-01"),
+        ("2027-01-01 00:00:00", None, "the start is '2027-01-01 00:00:00', which is still to come"),
     ],
 )
 def test_spans_that_cannot_be(merged: Any, since: Any, until: Any, message: str) -> None:
@@ -238,6 +239,19 @@ def test_a_session_holds_what_it_needs(table: Any, open_service: Callable[..., A
         {"id": 1, "__operation": D},
         {"id": 2, "__operation": U},
     ]
+
+
+def test_a_clock_that_goes_back_hides_no_version(table: Any) -> None:
+    table.write(plain(1))
+    table.clock.advance(hours=2)
+    table.write(plain(2))
+    table.clock.advance(hours=-1)
+    between = table.clock().strftime("%Y-%m-%d %H:%M:%S")
+    table.write(plain(3))
+    assert changes(table, between) == [(2, U), (3, U)]
+    assert changes(table, 0, between) == [(1, U)]
+    table.clock.advance(hours=1)
+    assert changes(table, table.clock().strftime("%Y-%m-%d %H:%M:%S")) == []
 
 
 def test_versions_go_on_when_a_table_is_made_anew(table: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from odps_frames.errors import ServiceError
+from odps_frames.errors import Conflict, ServiceError
 from odps_frames.model.splits import ByParallelism, ByRows, BySize, RowRange, Split
 from odps_frames.model.write import StreamId, WriteMode, WriteSpec
 from odps_frames.wire import catalog, write_session
@@ -188,6 +188,7 @@ def test_a_key_of_many_types(service: Any) -> None:
         ("(id DOUBLE NOT NULL, PRIMARY KEY (id))", "type double"),
         ("(id BIGINT NOT NULL, PRIMARY KEY (id, ID))", "stands twice"),
         ("(id BIGINT NOT NULL, PRIMARY KEY (id), PRIMARY KEY (id))", "a second PRIMARY KEY"),
+        (KEYED.replace("v STRING", "__operation STRING"), "column __operation of a table"),
         ('(id BIGINT) TBLPROPERTIES ("acid.data.retain.hours"="soon")', "retain.hours='soon'"),
         ('(id BIGINT) TBLPROPERTIES ("write.bucket.num"="0")', "write.bucket.num='0'"),
     ],
@@ -196,6 +197,12 @@ def test_tables_that_cannot_be(service: Any, columns: str, named: str) -> None:
     status, text = service.run(f"CREATE TABLE t {columns}")
     assert status is TaskStatus.FAILED
     assert named in text
+
+
+def test_no_column_is_added_that_is_the_system_s_own(service: Any) -> None:
+    service.sql(f"CREATE TABLE t {KEYED}")
+    status, text = service.run("ALTER TABLE t ADD COLUMNS (__Operation TINYINT)")
+    assert (status, "column __operation of a table" in text) == (TaskStatus.FAILED, True)
 
 
 @pytest.mark.parametrize(
@@ -252,8 +259,11 @@ def test_numbered_rows_count_once(service: Any) -> None:
     told = {"access_token": info.access_token}
     for _ in range(2):  # the second time as after a lost answer
         assert service.send_rows(stream, rows((1, "a", U)), row_offset=0, **told) == 1
-    service.send_rows(stream, rows((1, "b", U), (2, "c", U)), row_offset=1, **told)
-    assert service.send_rows(stream, rows((1, "a", U)), row_offset=0, **told) == 3
+    for _ in range(2):
+        data = rows((1, "b", U), (2, "c", U))
+        assert service.send_rows(stream, data, row_offset=1, **told) == 3
+    with pytest.raises(Conflict, match="the next row is 3"):
+        service.send_rows(stream, rows((1, "a", U)), row_offset=0, **told)
     service.close_stream(stream)
     service.commit(session)
     assert content(service) == {1: "b", 2: "c"}

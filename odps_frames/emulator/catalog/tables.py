@@ -288,13 +288,18 @@ def drop_table(connection: Connection, table: Table) -> None:
 def next_version(
     connection: Connection, table: Table, *, operation: str, session: str | None, now: int
 ) -> int:
-    """Begin a new version of the rows of a table and return its number."""
+    """Begin a new version of the rows of a table and return its number.
+
+    Its time is never before that of the version before it, whatever becomes of the clock: changes
+    since a time would leave out versions of later times.
+    """
     (version,) = connection.execute(
         "UPDATE tables SET version = version + 1, modified = ? WHERE id = ? RETURNING version",
         (now, table.id),
     ).fetchone()
     connection.execute(
-        "INSERT INTO versions VALUES (?, ?, ?, ?, ?)",
-        (table.id, version, now, operation, session),
+        "INSERT INTO versions SELECT ?, ?, max(?, coalesce(max(at), 0)), ?, ? FROM versions "
+        "WHERE table_id = ?",
+        (table.id, version, now, operation, session, table.id),
     )
     return int(version)

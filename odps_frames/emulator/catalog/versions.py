@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
 
-__all__ = ["drop_old_files", "first_version", "version_at", "was_there_before"]
+__all__ = ["drop_old_files", "first_version", "last_moment", "version_at", "was_there_before"]
 
 _HOUR = 3_600_000
 
@@ -30,6 +30,14 @@ def first_version(connection: Connection, table: Table) -> int:
         "SELECT min(version) FROM versions WHERE table_id = ?", (table.id,)
     ).fetchone()
     return table.version if version is None else int(version) - 1
+
+
+def last_moment(connection: Connection, table: Table) -> int:
+    """Return the time of the last version of a table, or that when it was made."""
+    (moment,) = connection.execute(
+        "SELECT max(at) FROM versions WHERE table_id = ?", (table.id,)
+    ).fetchone()
+    return table.created if moment is None else int(moment)
 
 
 def was_there_before(connection: Connection, table: Table) -> bool:

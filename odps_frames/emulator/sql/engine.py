@@ -10,7 +10,7 @@ from odps_frames.emulator.catalog.tables import StoredColumn, Table
 from odps_frames.emulator.columns import can_keep
 from odps_frames.emulator.specs import can_part, selector_of
 from odps_frames.emulator.sql.clustering import buckets_fault, whole_buckets
-from odps_frames.emulator.sql.primary_key import key_fault
+from odps_frames.emulator.sql.primary_key import key_fault, system_column_fault
 from odps_frames.emulator.sql.schemas import run_schema_statement
 from odps_frames.emulator.sql.statements import (
     AddColumns,
@@ -134,6 +134,8 @@ class Engine:
 
     def _add_columns(self, statement: AddColumns) -> None:
         table = self._need(statement.name)
+        if table.primary_key and (fault := system_column_fault(statement.columns)):
+            raise _semantic(fault, statement.name)
         added: list[Column] = []
         for column in statement.columns:
             if table.schema.find(column.name) is not None:

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 from odps_frames.emulator.catalog.tables import BUCKETS, RETAIN_HOURS, TRANSACTIONAL
 from odps_frames.model.schema import KEY_TYPES, can_key
+from odps_frames.wire.schema import OPERATION
 
 if TYPE_CHECKING:
-    from odps_frames.emulator.sql.statements import CreateTable
+    from collections.abc import Iterable
 
-__all__ = ["key_fault"]
+    from odps_frames.emulator.sql.statements import CreateTable
+    from odps_frames.model.schema import Column
+
+__all__ = ["key_fault", "system_column_fault"]
 
 _MOST_HOURS = 168
 _MOST_BUCKETS = 4096
@@ -29,8 +33,17 @@ def key_fault(statement: CreateTable) -> str | None:
         return found
     if properties.get(TRANSACTIONAL, "").lower() != "true":
         return f'a PRIMARY KEY needs tblproperties ("{TRANSACTIONAL}"="true")'
+    if fault := system_column_fault(statement.columns):
+        return fault
     if statement.buckets is not None:  # it would take the rows of a stream out of their order
         return "a PRIMARY KEY and CLUSTERED BY in one table are not supported here"
+    return None
+
+
+def system_column_fault(columns: Iterable[Column]) -> str | None:
+    """Say which column of a table with a key only the system can have; None where there is none."""
+    if any(column.name.lower() == OPERATION for column in columns):
+        return f"column {OPERATION} of a table with a PRIMARY KEY is the system's own"
     return None
 
 
