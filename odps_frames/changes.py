@@ -96,7 +96,8 @@ def read_odps_changes(  # noqa: PLR0913  the front door: every option by its nam
         A name as in ``read_odps``.
     since : int, str or datetime
         ``Changes.next`` of the call before, a version (``Table.version``; 0 is before the first
-        row), or a time. Changes after it are read.
+        row), or a time, in the client's ``timezone`` where it names none. Changes after it are
+        read; one that is still to come is refused.
     until : int, str or datetime, optional
         The last version whose changes are read; by default the present one.
     columns, partitions, dtype_backend, types_mapper, timestamp_unit, datetime_unit, tz : optional
