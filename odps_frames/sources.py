@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["QueryText", "TableName", "query_in", "refuse", "table_name"]
 
-_BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+_BLANK = r"(?>\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*+"
+"""Possessive: many comments before what is no query would else be read in every way."""
 _SETTING = r"SET\b[^;]*;"
 _BEGINS = re.compile(
     rf"{_BLANK}(?:{_SETTING}{_BLANK})*(?:\({_BLANK})*(?:SELECT|WITH|VALUES|FROM)\b",

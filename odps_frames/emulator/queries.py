@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 """So many queries are carried out side by side; the others wait."""
 STOP_SECONDS = 10.0
+TURN_SECONDS = 0.05
+"""So often a query that waits for its turn looks whether it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,12 @@ class Queries:
         from odps_frames.emulator.sql.running import Cancelled  # noqa: PLC0415  optional
 
         try:
-            with self._turns:
+            while not self._turns.acquire(timeout=TURN_SECONDS):
+                job.run.stop_if_cancelled()
+            try:
                 self._carry_out(job)
+            finally:
+                self._turns.release()
             status, text = TaskStatus.SUCCESS, ""
         except Cancelled:
             status, text = TaskStatus.CANCELLED, "the query was cancelled"

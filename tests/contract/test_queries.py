@@ -12,6 +12,7 @@ import pytest
 import odps_frames as of
 from odps_frames.client import Client
 from odps_frames.emulator.faults import Cut, DropEndMark, Fault, Refuse, Reset, Truncate
+from odps_frames.emulator.queries import AT_ONCE
 
 if TYPE_CHECKING:
     Stand = Any  # the class of a fixture, which no test module can import
@@ -297,3 +298,21 @@ def test_progress_is_shown_or_told(stand: Stand, capsys: pytest.CaptureFixture[s
     assert seen[-1].rows == 1000
     of.read_odps("SELECT id FROM t", client=stand.client, progress=True)
     assert "query" in capsys.readouterr().err
+
+
+def test_a_query_that_waits_for_its_turn_is_cancelled_at_once(stand: Stand) -> None:
+    running = [stand.client.sql(ENDLESS, wait=False) for _ in range(AT_ONCE)]
+    waiting = stand.client.sql(ENDLESS, wait=False)
+    waiting.cancel()
+    with pytest.raises(of.SqlError, match="cancelled"):
+        waiting.wait()
+    assert [query.status for query in running] == ["Running"] * AT_ONCE
+    for query in running:
+        query.cancel()
+        with pytest.raises(of.SqlError, match="cancelled"):
+            query.wait()
+
+
+def test_many_comments_before_what_is_no_query_are_read_once() -> None:
+    with pytest.raises(ValueError, match="begins with none of"):
+        of.read_odps("/* a */ " * 1000 + "DROP TABLE t")

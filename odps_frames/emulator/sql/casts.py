@@ -48,7 +48,7 @@ _FORMS: Mapping[tuple[str, str], str] = {
     ("integer", "boolean"): "({0} <> 0)",
     ("float", "integer"): "CAST(trunc({0}) AS {1})",
     ("float", "float"): "CAST({0} AS {1})",
-    ("float", "decimal"): "CAST({0} AS {1})",
+    ("float", "decimal"): "CAST(CAST({0} AS VARCHAR) AS {1})",  # of the digits that it shows
     ("float", "boolean"): "({0} <> 0)",
     ("decimal", "integer"): "CAST(trunc({0}) AS {1})",
     ("decimal", "float"): "CAST({0} AS {1})",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.sql.expressions import Binder
     from odps_frames.emulator.sql.scopes import Context
 
-__all__ = ["has_aggregate", "limits", "unaliased", "without_parts"]
+__all__ = ["has_aggregate", "limits", "refuse_ambiguous", "unaliased", "without_parts"]
 
 
 def without_parts(node: exp.Expr) -> exp.Expr:
@@ -40,6 +40,26 @@ def unaliased(node: exp.Expr, select: exp.Select, binder: Binder) -> exp.Expr:
 
     found: exp.Expr = node.transform(resolved)
     return found
+
+
+def refuse_ambiguous(key: exp.Expr, select: exp.Select, binder: Binder) -> None:
+    """Refuse an expression of ORDER BY in which a name is an alias and another column as well.
+
+    Raises
+    ------
+    SqlFault
+        Naming it.
+    """
+    if isinstance(key, exp.Anonymous) and name_of(key) in AGGREGATES:
+        return  # its columns are those of the rows
+    if isinstance(key, exp.Column) and len(key.parts) == 1 and binder.scope.columns(key.name):
+        for item in select.expressions:
+            same = isinstance(item.this, exp.Column) and item.this.name.lower() == key.name.lower()
+            if isinstance(item, exp.Alias) and item.alias.lower() == key.name.lower() and not same:
+                what = f"ORDER BY of {key.name}, a column and an alias of something else,"
+                raise binder.context.unsupported(key, what)
+    for child in key.iter_expressions():
+        refuse_ambiguous(child, select, binder)
 
 
 def has_aggregate(node: exp.Expr) -> bool:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "Binder"]
 
+MAX_LETTERS = 4_000_000
+"""Some functions say an argument more than once, so that nesting them multiplies its text."""
+
 FUNCTIONS: Mapping[str, Function] = {
     **PLAIN_FUNCTIONS,
     **TIME_FUNCTIONS,
@@ -60,6 +63,12 @@ class Binder:
         """
         if self.groups and (key := self._key(node)) is not None:
             return key
+        value = self._made(node)
+        if len(value.sql) > MAX_LETTERS:
+            raise self.context.unsupported(node, "an expression that is so long when written out")
+        return value
+
+    def _made(self, node: exp.Expr) -> Value:
         bound = self._BY_TYPE.get(type(node))
         if bound is not None:
             return bound(self, node)
@@ -166,10 +175,14 @@ class Binder:
             node = node.this
         if not isinstance(node, exp.Like) or len(escape) != 1:
             raise self.context.unsupported(node, "ESCAPE here")
-        only(self.context, node, "this", "expression", what="LIKE")
-        value, pattern = (operators.text_of(self.context, node, v) for v in self._sides(node))
+        only(self.context, node, "this", "expression", "negate", what="LIKE")
+        value, pattern = (
+            operators.text_of(self.context, node, self.bind(side))
+            for side in (node.this, node.expression)
+        )
+        word = "NOT LIKE" if node.args.get("negate") else "LIKE"
         quoted = "''''" if escape == "'" else f"'{escape}'"
-        return Value(f"({value} LIKE {pattern} ESCAPE {quoted})", BOOLEAN)
+        return Value(f"({value} {word} {pattern} ESCAPE {quoted})", BOOLEAN)
 
     def _rlike(self, node: exp.Expr) -> Value:
         only(self.context, node, "this", "expression", what="RLIKE")

@@ -124,8 +124,14 @@ def _values(call: Call) -> Value:
 
 
 def _split(call: Call) -> Value:
-    """Split at a sign; MaxCompute takes a regular expression, of which signs are a part."""
-    call.count(2)
+    """Split at a sign; MaxCompute takes a regular expression, of which signs are a part.
+
+    Empty parts at the end are left out, unless a third argument says false.
+    """
+    call.count(2, 3)
+    trimmed = True if len(call.args) == 2 else call.args[2].constant  # noqa: PLR2004
+    if not isinstance(trimmed, bool):
+        raise call.fault("argument 3 of function split must be true or false")
     separator = str(call.constant(1, str, "a separator"))
     plain = separator.replace("\\", "")
     escaped = len(separator) - len(plain)
@@ -134,7 +140,8 @@ def _split(call: Call) -> Value:
     if escaped and plain.isalnum():
         raise call.fault(f"split by the pattern {separator!r} is not supported here")
     text = call.sql(0, "string")
-    return Value(f"string_split({text}, {text_literal(plain)})", ArrayType(STRING))
+    parts = f"string_split({text}, {text_literal(plain)})"
+    return Value(f"mc_trimmed({parts})" if trimmed else parts, ArrayType(STRING))
 
 
 def _str_to_map(call: Call) -> Value:
@@ -156,7 +163,7 @@ def _get_json_object(call: Call) -> Value:
     """Take a value out of a JSON text by a path of names and places."""
     call.count(2)
     path = str(call.constant(1, str, "a path"))
-    if not path.startswith("$") or any(sign in path for sign in "*?@:'\""):
+    if not path.startswith("$") or any(sign in path for sign in "*?@:#'\"") or "[-" in path:
         raise call.fault(f"path {path!r} of get_json_object is not supported here")
     text = cast(call.args[0], STRING)
     if text is None or family(call.args[0].type) not in ("text", "json", "null"):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from odps_frames.emulator.sql.calls import Call, Function
+    from odps_frames.model.types import DataType
 
 __all__ = ["PLAIN_FUNCTIONS"]
 
@@ -68,19 +69,31 @@ def _trunc(call: Call) -> Value:
     value = _number(call, 0)
     if isinstance(value.type, DecimalType) or not 0 <= digits <= 15:  # noqa: PLR2004
         raise call.fault("trunc of such a number is not supported here")
-    exact = f"CAST(CAST(CAST({value.sql} AS DOUBLE) AS VARCHAR) AS DECIMAL(38, 15))"
-    return Value(f"CAST(trunc({exact} * 1e{digits}) / 1e{digits} AS DOUBLE)", DOUBLE)
+    return Value(f"mc_cut(CAST({value.sql} AS DOUBLE), {digits})", DOUBLE)
 
 
 def _extreme(word: str) -> Function:
     def carry_out(call: Call) -> Value:
         call.count(2, 100)
-        type_, values = call.meeting(*range(len(call.args)))
-        items = ", ".join(value.sql for value in values)
-        nulls = " OR ".join(f"{value.sql} IS NULL" for value in values)
-        return Value(f"(CASE WHEN {nulls} THEN NULL ELSE {word}({items}) END)", type_)
+        type_, values = _ordered(call)
+        text = f"{word}({', '.join(value.sql for value in values)})"
+        if word == "least":  # NULL is smaller than everything
+            nulls = " OR ".join(f"{value.sql} IS NULL" for value in values)
+            text = f"(CASE WHEN {nulls} THEN NULL ELSE {text} END)"
+        return Value(text, type_)
 
     return carry_out
+
+
+def _ordered(call: Call) -> tuple[DataType | None, list[Value]]:
+    """Return arguments in the type in which the greatest of them is sought."""
+    families = {family(value.type) for value in call.args} - {"null"}
+    if len(families) > 1 and "text" in families and families <= {"text", "integer", "float"}:
+        return DOUBLE, [call.to(place, DOUBLE) for place in range(len(call.args))]
+    if len(families) > 1 and ("text" in families or families >= {"decimal", "float"}):
+        kinds = ", ".join(sorted({str(value.type) for value in call.args if value.type}))
+        raise call.fault(f"{call.name} of {kinds} is not supported here; cast them to one type")
+    return call.meeting(*range(len(call.args)))
 
 
 def _coalesce(call: Call) -> Value:
@@ -122,9 +135,9 @@ def _concat(call: Call) -> Value:
 
 
 def _concat_ws(call: Call) -> Value:
-    call.count(2, 1000)
-    items = [call.sql(place, "string") for place in range(len(call.args))]
-    return Value(f"concat_ws({', '.join(items)})", STRING)
+    call.count(3, 1000)
+    separator, *items = [call.sql(place, "string") for place in range(len(call.args))]
+    return Value("(" + f" || {separator} || ".join(items) + ")", STRING)
 
 
 def _trim(word: str) -> Function:
@@ -142,6 +155,8 @@ def _instr(call: Call) -> Value:
     nth = call.sql(3, "bigint") if len(call.args) > 3 else "1"  # noqa: PLR2004  the fourth one
     if len(call.args) > 2 and not _positive(call.args[2].constant):  # noqa: PLR2004
         raise call.fault("instr from a place that is no positive number is not supported here")
+    if len(call.args) > 3 and not _positive(call.args[3].constant):  # noqa: PLR2004
+        raise call.fault("instr counts occurrences by a positive number")
     text, sought = call.sql(0, "string"), call.sql(1, "string")
     places = f"mc_places({text}, {sought}, {start})"
     return Value(
@@ -161,6 +176,8 @@ def _split_part(call: Call) -> Value:
     first = call.constant(2, int, "a number other than 0")
     if first == 0:
         raise call.fault("split_part counts from 1; 0 is no part")
+    if not call.constant(1, str, "a separator"):
+        return Value(text, STRING)
     if len(call.args) == 3:  # noqa: PLR2004  without a last part
         return Value(f"split_part({text}, {separator}, {first})", STRING)
     last = call.constant(3, int, "a number from the first one on")

@@ -128,7 +128,7 @@ def _format(call: Call, place: int, words: Mapping[str, str], *, ignore_case: bo
                 found, rest = found + code, rest[len(word) :]
                 break
         else:
-            if rest[0].isalpha() or rest[0] in "%'":
+            if (rest[0].isascii() and rest[0].isalpha()) or rest[0] in "%'":
                 raise call.fault(f"pattern {pattern!r} of {call.name} is not supported here")
             found, rest = found + rest[0], rest[1:]
     return text_literal(found)

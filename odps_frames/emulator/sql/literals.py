@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -101,9 +102,19 @@ def _is_decimal(type_: DataType) -> bool:
 
 def _checked(context: Context, node: exp.Expr, found: Value) -> str:
     text = str(node.this.this)
-    if not re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,9})?)?", text):
+    if not _is_time(text):
         raise context.fault(node, f"{text!r} is no literal of type {found.type}")
     return found.sql
+
+
+def _is_time(text: str) -> bool:
+    if not re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,9})?)?", text):
+        return False
+    try:
+        datetime(*map(int, re.findall(r"\d+", text)[:6]))  # type: ignore[arg-type]  # no zone  # noqa: DTZ001
+    except ValueError:
+        return False
+    return True
 
 
 def _type(context: Context, node: exp.Expr) -> DataType:

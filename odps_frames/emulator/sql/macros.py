@@ -28,13 +28,17 @@ mc_nanos(s) AS CAST(rpad(regexp_extract(s, '[.]([0-9]{{1,9}})', 1), 9, '0') AS I
 mc_fraction(n) AS CASE WHEN n = 0 THEN '' ELSE
   '.' || rtrim(lpad(CAST(n AS VARCHAR), 9, '0'), '0') END
 mc_plain(s) AS CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s END
-mc_substr(s, i) AS CASE WHEN i < -length(s) THEN '' WHEN i = 0 THEN s ELSE substr(s, i) END
-mc_substr3(s, i, n) AS CASE WHEN n <= 0 OR i < -length(s) THEN '' WHEN i = 0
-  THEN substr(s, 1, n) ELSE substr(s, i, n) END
+mc_substr(s, i) AS CASE WHEN i < -length(s) OR i = 0 THEN left(s, 0) ELSE substr(s, i) END
+mc_substr3(s, i, n) AS CASE WHEN n <= 0 OR i < -length(s) OR i = 0
+  THEN left(substr(s, i, n), 0) ELSE substr(s, i, n) END
 mc_places(s, x, i) AS list_filter(generate_series(1, CAST(length(s) AS BIGINT)),
   lambda p: p >= i AND substr(s, p, length(x)) = x)
-mc_half_up(x, d) AS CASE WHEN NOT abs(x) < 1e15 THEN x ELSE
-  CAST(round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 15)), d) AS DOUBLE) END
+mc_half_up(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
+  CAST(round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 22)), d) AS DOUBLE) END
+mc_cut(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
+  CAST(trunc(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 22)), d) AS DOUBLE) END
+mc_trimmed(a) AS CASE WHEN len(a) = 1 THEN a ELSE list_slice(a, 1, coalesce(list_max(
+  list_filter(generate_series(1, CAST(len(a) AS BIGINT)), lambda p: a[p] <> '')), 0)) END
 mc_civil(ts) AS epoch_us(ts)::HUGEINT * 1000
 mc_wall(n) AS make_timestamp(CAST(mc_div(n, 1000) AS BIGINT))
 """

@@ -99,7 +99,8 @@ def plan_query(
     text = " ".join([*parts, bound.sql])
     sources, loads = [], []
     for number, table in enumerate(tables):
-        used = {int(place) for place in re.findall(rf"\br{number}\.c(\d+)\b", text)}
+        named = {int(place) for place in re.findall(rf"\br{number}\.c(\d+)\b", text)}
+        used = named & set(range(len(table.schema.all_columns)))  # the rest stands in literals
         source, load = _source(connection, context, table, number, used, files)
         sources.append(source)
         loads.append(load)

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlglot import exp
 
 from odps_frames.emulator.sql.casts import cast, common
-from odps_frames.emulator.sql.clauses import has_aggregate, limits, unaliased, without_parts
+from odps_frames.emulator.sql.clauses import (
+    has_aggregate,
+    limits,
+    refuse_ambiguous,
+    unaliased,
+    without_parts,
+)
 from odps_frames.emulator.sql.expressions import Binder, name_of
 from odps_frames.emulator.sql.relations import Relations
 from odps_frames.emulator.sql.scopes import Scope, only
-from odps_frames.emulator.sql.values import STRING, Value, engine_type
+from odps_frames.emulator.sql.values import STRING, Value, engine_type, family
 from odps_frames.emulator.sql.windows import ordering
 
 if TYPE_CHECKING:
@@ -119,12 +125,21 @@ class Queries:
             message = f"{word} of queries with {counts[0]} and {counts[1]} columns"
             raise self.context.fault(node, message)
         columns = tuple(
-            (name, self._common(node, name, [first, second]))
+            (name, self._united(node, name, first, second))
             for (name, first), (_, second) in zip(*(side.columns for side in sides), strict=True)
         )
         texts = [self._converted(node, side, columns) for side in sides]
         every = "" if node.args.get("distinct") else " ALL"
         return self._ended(node, BoundQuery(f"{texts[0]} {word}{every} {texts[1]}", columns))
+
+    def _united(
+        self, node: exp.Expr, name: str, first: DataType | None, second: DataType | None
+    ) -> DataType | None:
+        """Return the type of a column of a set; STRING and others do not meet there."""
+        if "text" in {family(first), family(second)} != {"text"} and first and second:
+            message = f"column {name} has different types: {first} and {second}; cast one of them"
+            raise self.context.fault(node, message)
+        return self._common(node, name, [first, second])
 
     def _common(
         self, node: exp.Expr, name: str, types: Sequence[DataType | None]
@@ -348,6 +363,7 @@ class _Select:
             named = [output for output in outputs if output.name.lower() == key.name.lower()]
             if len({output.value.sql for output in named}) == 1:
                 return named[0].value
+        refuse_ambiguous(key, self._node, binder)
         return binder.bind(unaliased(key, self._node, binder))
 
 

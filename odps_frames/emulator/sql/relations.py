@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from odps_frames.emulator.sql.dialect import place_of
 from odps_frames.emulator.sql.operators import comparable
 from odps_frames.emulator.sql.scopes import Named, Relation, Scope, only
 from odps_frames.emulator.sql.values import BIGINT, Value
@@ -65,11 +66,21 @@ class Relations:
         only(self._context, source, "this", what="FROM")
         sql, relation, inner = self._item(source.this)
         scope = self._with(scope, relation, inner)
-        for join in [*_joins_of(source.this), *(select.args.get("joins") or ())]:
-            sql, scope = self._join(sql, scope, join)
-        for lateral in [*_laterals_of(source.this), *(select.args.get("laterals") or ())]:
-            sql, scope = self._lateral(sql, scope, lateral)
+        for part in self._following(select, source.this):
+            add = self._join if isinstance(part, exp.Join) else self._lateral
+            sql, scope = add(sql, scope, part)
         return sql, scope
+
+    def _following(self, select: exp.Expr, first: exp.Expr) -> list[exp.Expr]:
+        """Return joins and lateral views as they follow each other; sqlglot keeps them apart."""
+        joins = [*_joins_of(first), *_joins_of(select)]
+        laterals = [*_laterals_of(first), *_laterals_of(select)]
+        if not joins or not laterals:
+            return [*joins, *laterals]
+        placed = [(place_of(part, self._context.sql), part) for part in [*joins, *laterals]]
+        if any(place is None for place, _ in placed):
+            raise self._context.unsupported(select, "JOIN with LATERAL VIEW without any name")
+        return [part for _, part in sorted(placed, key=lambda pair: pair[0].start)]  # type: ignore[union-attr]  # none is None
 
     def _with(self, scope: Scope, relation: Relation, node: exp.Expr) -> Scope:
         if any(known.alias.lower() == relation.alias.lower() for known in scope.relations):
@@ -154,6 +165,10 @@ class Relations:
         if word is None:
             raise self._context.unsupported(join, f"{' '.join(kind).strip()} JOIN")
         text, relation, inner = self._item(join.this)
+        if _joins_of(join.this) or _laterals_of(join.this):
+            raise self._context.unsupported(
+                join, "a join inside a join, not in a query of its own,"
+            )
         joined = self._with(scope, relation, inner)
         condition = join.args.get("on")
         using = join.args.get("using") or []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -59,29 +60,31 @@ class Run:
         SqlFault
             When a value cannot be calculated.
         """
-        connection = duckdb.connect(":memory:", config=_SETTINGS)
+        spill = TemporaryDirectory(prefix="odps-frames-query-")
+        connection = duckdb.connect(":memory:", config=_SETTINGS | {"temp_directory": spill.name})
         with self._guard:
             self._connection = connection
         try:
-            self._stop_if_cancelled()
+            self.stop_if_cancelled()
             for statement in (*_QUIET, *macros(self._planned.zone)):
                 connection.execute(statement)
             for number, source in enumerate(self._planned.sources):
                 connection.register(f"a{number}", _table_of(source, files))
             for batch in connection.sql(self._planned.sql).to_arrow_reader(BATCH_ROWS):
-                self._stop_if_cancelled()
+                self.stop_if_cancelled()
                 yield batch
         except (duckdb.Error, pa.ArrowException, OSError) as error:
-            self._stop_if_cancelled()
+            self.stop_if_cancelled()
             raise _fault(error) from None
         except Exception:
-            self._stop_if_cancelled()
+            self.stop_if_cancelled()
             raise
         finally:
             self._ended.set()
             with self._guard:
                 self._connection = None
             connection.close()
+            spill.cleanup()
 
     def cancel(self) -> None:
         """Stop the query wherever it is."""
@@ -106,8 +109,16 @@ class Run:
                 return 0.0
             return max(0.0, float(self._connection.query_progress()))
 
-    def _stop_if_cancelled(self) -> None:
+    def stop_if_cancelled(self) -> None:
+        """End here where the query was stopped.
+
+        Raises
+        ------
+        Cancelled
+            After ``cancel``.
+        """
         if self._cancelled:
+            self._ended.set()
             raise Cancelled
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ordering", "window"]
 
-_NEED_ORDER = frozenset(RANKINGS) - {"first_value", "last_value"}
+_FRAMED_RANKINGS = frozenset({"first_value", "last_value"})
+_NEED_ORDER = frozenset(RANKINGS) - _FRAMED_RANKINGS
+_USUAL_FRAME = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+"""Of an order without a frame: a row does not see others of its place that come after it."""
 
 
 def window(binder: Binder, node: exp.Expr) -> Value:
@@ -36,7 +39,8 @@ def window(binder: Binder, node: exp.Expr) -> Value:
     if not isinstance(function, exp.Anonymous):
         raise context.unsupported(node, f"{type(function).__name__} with OVER")
     name = function.name.lower()
-    over = f" OVER ({_over(binder, node)})"
+    framed = name in AGGREGATES or name in _FRAMED_RANKINGS
+    over = f" OVER ({_over(binder, node, framed=framed)})"
     if name in AGGREGATES:
         return binder.aggregate(function, over)
     if name in RANKINGS:
@@ -49,7 +53,7 @@ def window(binder: Binder, node: exp.Expr) -> Value:
     raise context.unsupported(function, f"function {name} with OVER")
 
 
-def _over(binder: Binder, node: exp.Expr) -> str:
+def _over(binder: Binder, node: exp.Expr, *, framed: bool) -> str:
     clauses = []
     if keys := node.args.get("partition_by"):
         clauses.append("PARTITION BY " + ", ".join(binder.bind(key).sql for key in keys))
@@ -60,6 +64,8 @@ def _over(binder: Binder, node: exp.Expr) -> str:
         clauses.append("ORDER BY " + ", ".join(items))
     if spec := node.args.get("spec"):
         clauses.append(_frame(binder.context, spec))
+    elif order and framed:
+        clauses.append(_USUAL_FRAME)
     return " ".join(clauses)
 
 
