@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -40,7 +41,7 @@ def answer_lines(
         reader = (scan if limit is None else scan.limit(limit)).to_batches()
         for batch in reader:
             for row in batch.to_pylist(maps_as_pydicts="strict"):
-                yield json.dumps(row, ensure_ascii=False, default=_plain)
+                yield json.dumps(_plain(row), ensure_ascii=False, allow_nan=False)
         return
     shown = 100 if limit is None else limit
     frame = scan.limit(shown + 1).to_pandas()
@@ -55,5 +56,24 @@ def answer_lines(
     yield f"{min(len(frame), shown)}{more} rows"
 
 
-def _plain(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
+def _plain(value: object) -> object:
+    """Return a value as JSON can hold it; what it has no word for becomes text."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case bytes():
+            return value.hex()
+        case dict():
+            return {_name(key): _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case _:
+            return str(value)
+
+
+def _name(key: object) -> str:
+    """Return the key of a map as JSON writes it."""
+    found = _plain(key)
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)

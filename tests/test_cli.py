@@ -132,6 +132,18 @@ def test_sql_shows_rows_that_fit(
     assert capsys.readouterr().out.splitlines()[-1] == "2+ rows"
 
 
+def test_sql_prints_values_that_json_has_no_word_for_as_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql = (
+        "SELECT exp(1000) AS a, x'00ff' AS b, map(date'2020-01-01', array(1.5BD)) AS c, "
+        "map(1, true) AS d"
+    )
+    assert main(["sql", sql, "--json", "--path", str(tmp_path)]) == 0
+    row = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert row == {"a": "inf", "b": "00ff", "c": {"2020-01-01": ["1.5"]}, "d": {"1": True}}
+
+
 def test_sql_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = ["--path", str(tmp_path), "--json"]
     sql = "SELECT 1 AS a, '杭州' AS b, date'2020-01-01' AS c, map('k', 1.5BD) AS d"
