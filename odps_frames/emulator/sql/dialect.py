@@ -22,9 +22,9 @@ TYPE_TEXT = "type_text"
 
 _PREFIXES = frozenset(
     {"BIGINT", "DATE", "DATETIME", "DECIMAL", "DOUBLE", "FLOAT", "INTERVAL", "NULL", "SMALLINT"}
-    | {"TIMESTAMP", "TIMESTAMP_NTZ", "TINYINT", "UNION"}
+    | {"RANGE", "TIMESTAMP", "TIMESTAMP_NTZ", "TINYINT", "UNION"}
 )
-"""Words that are types to sqlglot and stay so: they stand before a literal, or end a number."""
+"""Words that are types to sqlglot and stay so: before a literal, behind a number, in a window."""
 
 
 class MaxCompute(Hive):

@@ -61,6 +61,10 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
         f"select v, sum(v) over (partition by d) from {TIES} order by v",
         [[1, 3], [2, 3], [3, 3]],
     ),
+    (
+        f"select v, sum(v) over (order by d range unbounded preceding) from {TIES} order by v",
+        [[1, 3], [2, 3], [3, 6]],
+    ),
     # Joins after a lateral view see what it brings, and keep rows that it has nothing for.
     (
         (
