@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
 import time
@@ -16,7 +17,7 @@ import pyarrow as pa
 from odps_frames import partitions as partition_choice
 from odps_frames.changed_rows import OP, rows_of, told_apart
 from odps_frames.connect import client_of
-from odps_frames.convert.pandas import to_pandas
+from odps_frames.convert.pandas import check_frame, to_pandas
 from odps_frames.errors import Conflict, ProtocolError, SchemaMismatch, ServiceError
 from odps_frames.frames import compression_of
 from odps_frames.model.read import BatchOptions, Incremental, TimeUnit
@@ -25,6 +26,7 @@ from odps_frames.model.splits import ByRows, BySize
 from odps_frames.model.types import Kind, PrimitiveType
 from odps_frames.progress import check_progress, followed
 from odps_frames.scan import BATCH_ROWS
+from odps_frames.scan_blobs import delivered, file_maker, shown_blobs
 from odps_frames.scan_options import ScanOptions
 from odps_frames.scan_rows import needed
 from odps_frames.scan_session import SPLIT_ROWS
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
     from odps_frames.model.catalog import TableInfo
     from odps_frames.partitions import Selection
     from odps_frames.progress import ProgressOption
+    from odps_frames.read.blob_bytes import ReadBlobs
     from odps_frames.read.session import ReadSession
     from odps_frames.scan import DtypeBackend
+    from odps_frames.scan_options import BlobsOption
 
 __all__ = ["Changes", "read_odps_changes"]
 
@@ -80,6 +84,7 @@ def read_odps_changes(  # noqa: PLR0913  the front door: every option by its nam
     max_workers: int | None = None,
     compression: CompressionOption = "auto",
     max_bytes: int | None = None,
+    blobs: BlobsOption = "refs",
     client: Client | object | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = "auto",
@@ -102,7 +107,7 @@ def read_odps_changes(  # noqa: PLR0913  the front door: every option by its nam
         The last version whose changes are read; by default the present one.
     columns, partitions, dtype_backend, types_mapper, timestamp_unit, datetime_unit, tz : optional
         As in ``read_odps``; partitions that were dropped count too.
-    max_workers, compression, max_bytes, client, storage_options, progress : optional
+    max_workers, compression, max_bytes, blobs, client, storage_options, progress : optional
         As in ``read_odps``.
 
     Raises
@@ -131,12 +136,14 @@ def read_odps_changes(  # noqa: PLR0913  the front door: every option by its nam
         compression=compression_of(compression, asked.config),
         max_bytes=max_bytes,
         progress=progress,
+        blobs=blobs,
     )
+    zone = asked.config.timezone
+    check_frame(dtype_backend, types_mapper, tz or zone)
     info = asked.describe(asked.ref(table_name(table)), extended=True)
     partition_choice.check(partitions, info.schema, info.ref)
     _refuse_latest(partitions)
     output = _output(info, columns)
-    zone = asked.config.timezone
     first = _bound(since, "since", info, zone)
     last = None if until is None else _bound(until, "until", info, zone)
     if last is None and isinstance(first, int):
@@ -144,21 +151,36 @@ def read_odps_changes(  # noqa: PLR0913  the front door: every option by its nam
     meter, started = Meter(), time.monotonic()
     session = _session(asked, info, output, Incremental(first, last), options, meter)
     rows = _rows(session, options, meter)
-    if partitions is not None:
-        rows = rows_of(rows, partitions, info.schema)
-    key = (*info.schema.partition_names, *info.primary_key) if info.primary_key else ()
+    rows = rows if partitions is None else rows_of(rows, partitions, info.schema)
+    read = functools.partial(asked.read_blobs, meter=meter)
     frame = to_pandas(
-        told_apart(rows, key).select([*(column.name for column in output), OP]),
+        _told(rows, info, output, read, options),
         (*output, _OP_COLUMN),
         dtype_backend=dtype_backend,
         types_mapper=types_mapper,
         tz=tz or zone,
+        blob_of=file_maker(asked, blobs),
     )
-    frame.attrs["odps"] = _facts(session, meter, len(frame), started)
+    shown = shown_blobs(output, blobs)
+    frame.attrs["odps"] = _facts(session, meter, len(frame), started) | {"blobs": shown}
     version = last if isinstance(last, int) else _end(session)
     return Changes(
         table=str(info.ref), frame=frame, version=version, next=f"{version}@{info.table_id}"
     )
+
+
+def _told(
+    rows: pa.Table,
+    info: TableInfo,
+    output: tuple[Column, ...],
+    read: ReadBlobs,
+    options: ScanOptions,
+) -> pa.Table:
+    """Tell the rows apart, in the columns that are wanted, with blobs as they are wanted."""
+    key = (*info.schema.partition_names, *info.primary_key) if info.primary_key else ()
+    told = told_apart(rows, key).select([*(column.name for column in output), OP])
+    batches = delivered(iter(told.to_batches()), output, read, options)
+    return pa.Table.from_batches(batches, schema=told.schema)
 
 
 def _refuse_latest(selection: Selection | None) -> None:

@@ -206,6 +206,30 @@ def test_a_column_of_that_name_is_left_out_by_hand(
     assert changes(client, table, 0, columns=["id"]) == {(1, "insert")}
 
 
+@pytest.mark.parametrize("blobs", ["bytes", "files"])
+def test_blobs_are_carried_over(
+    client: LocalClient, table: str, tmp_path: Path, blobs: Any
+) -> None:
+    types = {"id": "bigint", "photo": "blob", "album": "array<blob>"}
+    source = client.create_table(table, types, primary_key=["id"])
+    frame = pd.DataFrame({"id": [1, 2], "photo": [b"one", None], "album": [[b"a", b""], []]})
+    of.to_odps(frame, table, mode="upsert", client=client)
+    before = source.version
+    of.to_odps(frame[:1].assign(photo=b"uno"), table, mode="upsert", client=client)
+    of.to_odps(frame[1:], table, mode="upsert", delete_where="id = 2", client=client)
+    gone = of.read_odps_changes(table, since=before, blobs="bytes", client=client).frame
+    assert sorted(zip(gone["_op"], gone["photo"], strict=True))[1] == ("update", b"uno")
+    with of.local(tmp_path / "other") as other:
+        other.create_table("copy", types, primary_key=["id"])
+        references = of.read_odps_changes(table, since=0, client=client).frame
+        with pytest.raises(of.SchemaMismatch, match="references that were read"):
+            of.to_odps(references.drop(columns="_op"), "copy", mode="upsert")
+        found = of.read_odps_changes(table, since=0, blobs=blobs, client=client).frame
+        of.to_odps(found.rename(columns={"_op": "__operation"}), "copy", mode="upsert")
+        rows = of.scan_odps("copy", blobs="bytes").to_arrow().to_pylist()
+    assert rows == [{"id": 1, "photo": b"uno", "album": [b"a", b""]}]
+
+
 def test_times_that_nanoseconds_cannot_hold(client: LocalClient, table: str) -> None:
     old = pa.table({"t": pa.array([-(10**13)], pa.timestamp("ms"))})
     of.to_odps(old, table, create=True, client=client)
