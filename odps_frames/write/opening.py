@@ -67,6 +67,12 @@ def open_write_session(
         raise ValueError(
             f"autocommit=True for session {session_id!r}, which is committed; leave it"
         )
+    for name, value in (("overwrite", spec.overwrite), ("flags", spec.flags)):
+        if value:
+            raise ValueError(
+                f"{name}={value!r} for session {session_id!r}, which was made already, with it or "
+                "without; leave it out"
+            )
     return kind.attach(transport, spec, session_id, envelope, policy=policy, meter=meter)
 
 

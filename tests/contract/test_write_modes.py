@@ -854,6 +854,9 @@ def test_what_a_session_is_told_is_what_it_means(client: Client, name: str, part
             client.write_session(name, **said_as_text)
     with pytest.raises(ValueError, match="has no text form that everybody reads alike"):
         client.write_session(parted, partition={"pt": "a,b"})
+    made = client.write_session(parted)
+    with pytest.raises(ValueError, match=r"overwrite=True for session .* which was made already"):
+        client.write_session(parted, session_id=made.session_id, overwrite=True)
     for said in ({"pt": 7}, of.Partition.of("pt=7"), "pt=7"):
         with client.write_session(parted, partition=said) as session:
             assert session.spec.partition == "pt=7"
