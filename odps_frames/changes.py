@@ -236,7 +236,7 @@ def _output(info: TableInfo, columns: Sequence[str] | None) -> tuple[Column, ...
     return found
 
 
-def _bound(given: int | str | datetime, name: str, info: TableInfo, zone: str) -> int | str:
+def _bound(given: object, name: str, info: TableInfo, zone: str) -> int | str:
     """Read a bound: a version is a number, a time its milliseconds since 1970 as text."""
     if isinstance(given, datetime) and not pd.isna(given):
         aware = given if given.tzinfo is not None else given.replace(tzinfo=ZoneInfo(zone))
@@ -245,6 +245,9 @@ def _bound(given: int | str | datetime, name: str, info: TableInfo, zone: str) -
     if isinstance(given, SupportsIndex) and not isinstance(given, bool) and given.__index__() >= 0:
         return operator.index(given)
     found = _TOKEN.fullmatch(given) if isinstance(given, str) else None
+    if isinstance(given, Changes):
+        msg = f"{name}= is Changes of {given.table} themselves; give their next, {given.next!r}"
+        raise TypeError(msg)
     if found is None:
         msg = f"{name}={given!r}; expected a version, a datetime, or what Changes.next was"
         raise ValueError(msg)

@@ -166,13 +166,17 @@ _UPSERTED, _DELETED = pa.scalar(UPSERT, pa.int8()), pa.scalar(DELETE, pa.int8())
 
 def _condition(schema: TableSchema, text: object, tz: str) -> Condition | None:
     try:
-        return row_filters.parse(text, schema, timezone=tz)  # type: ignore[arg-type]  # it says what it takes
+        found = row_filters.parse(text, schema, timezone=tz)  # type: ignore[arg-type]  # it says what it takes
     except KeyError as unknown:
         msg = (
             f"delete_where={text!r} speaks of columns of the table: {unknown.args[0]} A condition "
             f"on other data can be carried out before, into a column {OPERATION!r}"
         )
         raise SchemaMismatch(msg) from None
+    if text is not None and found is None:
+        msg = f"delete_where={text!r} is no condition; leave it out where nothing is deleted"
+        raise ValueError(msg)
+    return found
 
 
 def _codes(said: Any, first_row: int) -> Any:  # noqa: ANN401  arrays of any type

@@ -67,6 +67,12 @@ def test_a_plain_table(client: LocalClient, plain: str) -> None:
     assert [str(dtype) for dtype in found.frame.dtypes] == ["Int64", "str", "str"]
 
 
+def test_changes_themselves_are_no_token(client: LocalClient, plain: str) -> None:
+    first: Any = of.read_odps_changes(plain, since=0, client=client)
+    with pytest.raises(TypeError, match=f"give their next, '{first.next}'"):
+        of.read_odps_changes(plain, since=first, client=client)
+
+
 def test_calls_follow_each_other(client: LocalClient, plain: str) -> None:
     first = of.read_odps_changes(plain, since=0, client=client)
     assert (first.version, len(first.frame)) == (1, 3)

@@ -222,6 +222,18 @@ def test_overwriting_wants_every_key_once(client: LocalClient, keyed: str) -> No
             "of type double",
         ),
         (
+            {"id": [1], "v": ["x"]},
+            {"mode": "upsert", "delete_where": " "},
+            ValueError,
+            "delete_where=' ' is no condition",
+        ),
+        (
+            {"id": [1], "v": ["x"], "gone": [True]},
+            {"mode": "upsert", "delete_where": "gone", "schema_mode": "ignore_extra"},
+            of.SchemaMismatch,
+            "speaks of columns of the table: no column 'gone'",
+        ),
+        (
             {"id": [1], "v": ["x"], "__operation": ["D"]},
             {"mode": "upsert", "delete_where": "id = 1"},
             ValueError,
