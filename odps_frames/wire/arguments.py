@@ -58,10 +58,13 @@ def query_of(request: Request) -> dict[str, str]:
     return dict(request.query)
 
 
-def document_of(request: Request) -> dict[str, Any]:
-    """Return the JSON body; an empty one holds nothing."""
+def document_of(request: Request, known: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return the JSON body, which has none but the known members; an empty one holds nothing."""
     content = request.read_body()
-    return documents.load(content) if content.strip() else {}
+    document = documents.load(content) if content.strip() else {}
+    if known is not None:
+        known_only(document, known)
+    return document
 
 
 def target_of(request: Request) -> TableRef | InstanceRef:

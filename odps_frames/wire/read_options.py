@@ -12,7 +12,8 @@ from odps_frames.model.splits import (
     ByRows,
     BySize,
 )
-from odps_frames.wire import documents
+from odps_frames.wire import documents, read_members
+from odps_frames.wire.arguments import known_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,7 @@ def _mode_and_number(by: SplitBy) -> tuple[str, int]:
 
 def decode_split_by(document: Mapping[str, Any]) -> SplitBy:
     """Read ``SplitOptions``; without any, splits go by size."""
+    known_only(document, read_members.SPLIT_OPTIONS)
     mode = documents.text(document, "SplitMode") or "Size"
     unit = documents.text(document, "SplitUnit") or _UNIT
     number = documents.number(document, "SplitNumber")
@@ -96,6 +98,7 @@ def encode_arrow_options(options: ArrowOptions) -> dict[str, object]:
 
 def decode_arrow_options(document: Mapping[str, Any]) -> ArrowOptions:
     """Read ``ArrowOptions``; units that are not said are the usual ones."""
+    known_only(document, read_members.UNITS)
     usual = ArrowOptions()
     timestamp = documents.text(document, "TimestampUnit")
     datetime = documents.text(document, "DatetimeUnit")

@@ -11,7 +11,7 @@ from odps_frames.model.read import BatchOptions, DataFormat, ReadSessionInfo, Re
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.splits import RowRange, Split
 from odps_frames.model.table import InstanceRef
-from odps_frames.wire import documents, names
+from odps_frames.wire import documents, names, read_members
 from odps_frames.wire.arguments import (
     document_of,
     query_of,
@@ -128,7 +128,7 @@ def _selection(name: str, items: tuple[str, ...] | None) -> list[str]:
 @refusing
 def decode_create(request: Request) -> ReadSpec:
     """Read what a session is to bring; a bare instance request asks for everything."""
-    document = document_of(request)
+    document = document_of(request, read_members.CREATE)
     return ReadSpec(
         table=target_of(request),
         columns=documents.texts(document, "RequiredDataColumns"),
@@ -225,7 +225,7 @@ def decode_read(request: Request) -> ReadCall:
 
     An offset without a count means all rows from there on, which are those left after skipping.
     """
-    query, document = query_of(request), document_of(request)
+    query, document = query_of(request), document_of(request, read_members.READ)
     offset = documents.place(query, "Offset") or 0
     count = documents.number(query, "Count") or 0
     skip = documents.number(document, "SkipRowNum") or 0
@@ -293,7 +293,7 @@ def encode_preview(
 @refusing
 def decode_preview(request: Request) -> PreviewCall:
     """Read how much of a table is wanted; query and body say the same."""
-    said = {**query_of(request), **document_of(request)}
+    said = {**query_of(request), **document_of(request, read_members.PREVIEW)}
     return PreviewCall(
         table=table_of(request),
         limit=documents.number(said, "Limit"),

@@ -164,9 +164,7 @@ def test_neither_by_reads_nor_by_previews() -> None:
 
 def test_an_empty_request_asks_for_everything() -> None:
     assert wire.decode_create(request(b"")) == ReadSpec(table=TABLE)
-    assert wire.decode_create(request({"Unknown": 1, "SplitOptions": None})) == ReadSpec(
-        table=TABLE
-    )
+    assert wire.decode_create(request({"SplitOptions": None})) == ReadSpec(table=TABLE)
 
 
 @pytest.mark.parametrize(
@@ -348,3 +346,30 @@ def test_an_instance_is_answered_in_both_tongues() -> None:
     for key in ("SessionId", "SessionStatus", "DataSchema"):
         del document[key]
     assert wire.decode_info(answer(document)).value == info
+
+
+@pytest.mark.parametrize(
+    ("action", "document", "name"),
+    [
+        ("TableCreateReadSession", {"RequiredDataColumn": ["a"]}, "RequiredDataColumn"),
+        ("TableCreateReadSession", {"SplitOptions": {"SplitModee": "Size"}}, "SplitModee"),
+        ("TableCreateReadSession", {"ArrowOptions": {"DateTimeUnit": "milli"}}, "DateTimeUnit"),
+        ("TableRead", {"SkipRows": 3}, "SkipRows"),
+        ("TablePreview", {"Rows": 3}, "Rows"),
+    ],
+)
+def test_members_that_nobody_knows_are_refused_by_name(
+    action: str, document: dict[str, Any], name: str
+) -> None:
+    decoders: dict[str, Any] = {
+        "TableCreateReadSession": wire.decode_create,
+        "TableRead": wire.decode_read,
+        "TablePreview": wire.decode_preview,
+    }
+    query = (("Action", action), ("Target", "projects.p.tables.t"), ("SessionId", "s"))
+    request = Request(
+        method="POST", path="/api/storage/v2", query=query, body=json.dumps(document).encode()
+    )
+    with pytest.raises(ServiceError, match=f"'{name}' is not known") as refused:
+        decoders[action](request)
+    assert (refused.value.status, refused.value.code) == (400, "InvalidArgument")
