@@ -150,7 +150,9 @@ def _source(
     def as_pair(path: str, type_: DataType) -> bool:
         return is_instant(type_) and not times.get(path, TimeFact()).holds(TimeUnit.NANO)
 
-    view = RowView(selection, ArrowOptions(), as_pair)
+    # DuckDB 2.0.1 cannot take a column of milliseconds that has a NULL; microseconds it can.
+    units = ArrowOptions(datetime_unit=TimeUnit.MICRO)
+    view = RowView(selection, units, as_pair)
     loads = [
         f"{loaded(f'c{place}', columns[place].type, field.type)} AS c{place}"
         for place, field in zip(chosen, view.schema, strict=True)
