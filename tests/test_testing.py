@@ -199,8 +199,8 @@ def test_tables_out_of_rows(made: TableFactory, content: object) -> None:
         ({"id": "bigint", "pt": "string"}, "pt"),
         ({"id": parse_type("bigint"), "pt": "string"}, ["pt"]),
         ({"id": "bigint"}, {"pt": "string"}),
-        (pa.schema([("id", pa.int64()), ("pt", pa.string())]), "pt"),
-        (pa.schema([("id", pa.int64())]), {"pt": "string"}),
+        (pa.table({"id": [1], "pt": ["a"]}).schema, "pt"),
+        (pa.table({"id": [1]}).schema, {"pt": "string"}),
         (of.TableSchema((of.Column("id", parse_type("bigint")),)), {"pt": "string"}),
     ],
 )

@@ -162,6 +162,11 @@ class Emulator:
         with self._guard:
             return tuple(self._records)
 
+    @property
+    def knows_callers(self) -> bool:
+        """Whether callers have to prove who they are."""
+        return self._accounts is not None or bool(self._tokens)
+
     def create_project(self, name: str) -> None:
         """Make a project, unless it is there."""
         TableRef(name, "t")  # names of projects and tables are alike
@@ -258,7 +263,7 @@ class Emulator:
         )
 
     def _authenticate(self, request: Request) -> None:
-        if self._accounts is None and not self._tokens:
+        if not self.knows_callers:
             return
         given = request.headers.get(names.BEARER_TOKEN)
         if given is None:
