@@ -49,6 +49,7 @@ def claim(body: bytes, at: bytes, claimed: int) -> bytes:
     return body[: place - 8] + struct.pack("<q", claimed) + body[place:]
 
 
+RUNS: Any = pa.RunEndEncodedArray.from_arrays(pa.array([9], pa.int32()), pa.array([1]))
 ZSTD = b"\x28\xb5\x2f\xfd"
 LZ4 = b"\x04\x22\x4d\x18"
 
@@ -92,8 +93,9 @@ def test_views_of_the_same_bytes_are_found_before_they_are_written_out(
 
 def test_lists_of_the_same_elements_are_found_too(service: Any, upload: Upload) -> None:
     n_rows, n_elements = 60_000, 1 << 20
-    zeros = np.zeros(n_rows, np.int32)
-    array = pa.ListViewArray.from_arrays(
+    zeros: Any = np.zeros(n_rows, np.int32)
+    kind: Any = pa.ListViewArray
+    array = kind.from_arrays(
         pa.array(zeros), pa.array(zeros + n_elements), pa.array(np.zeros(n_elements, np.int64))
     )
     with pytest.raises(ServiceError, match="expected at most 16 times as many"):
@@ -118,7 +120,7 @@ def test_views_that_are_what_they_seem(service: Any, upload: Upload) -> None:
         (b"ARROW1\x00\x00" + b"x" * 100, "a BIGINT"),
         (b"GET / HTTP/1.1\r\n\r\n", "a BIGINT"),
         (stream(pa.table({"a": pa.array(["x"] * 9).dictionary_encode()})), "a STRING"),
-        (stream(pa.table({"a": pa.RunEndEncodedArray.from_arrays([9], [1])})), "a BIGINT"),
+        (stream(pa.table({"a": RUNS})), "a BIGINT"),
         (stream(pa.table({"a": ["1"]})), "a BIGINT"),
         (stream(pa.table({"b": [1]})), "a BIGINT"),
         (stream(pa.table({"a": [1], "b": [1]})), "a BIGINT"),
