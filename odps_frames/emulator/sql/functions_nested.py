@@ -123,27 +123,6 @@ def _values(call: Call) -> Value:
     return Value(f"map_values({found.sql})", type_)
 
 
-def _split(call: Call) -> Value:
-    """Split at a sign; MaxCompute takes a regular expression, of which signs are a part.
-
-    Empty parts at the end are left out, unless a third argument says false.
-    """
-    call.count(2, 3)
-    trimmed = True if len(call.args) == 2 else call.args[2].constant  # noqa: PLR2004
-    if not isinstance(trimmed, bool):
-        raise call.fault("argument 3 of function split must be true or false")
-    separator = str(call.constant(1, str, "a separator"))
-    plain = separator.replace("\\", "")
-    escaped = len(separator) - len(plain)
-    if not plain or escaped > 1 or (not escaped and any(sign in ".^$*+?()[]{}|" for sign in plain)):
-        raise call.fault(f"split by the pattern {separator!r} is not supported here")
-    if escaped and plain.isalnum():
-        raise call.fault(f"split by the pattern {separator!r} is not supported here")
-    text = call.sql(0, "string")
-    parts = f"string_split({text}, {text_literal(plain)})"
-    return Value(f"mc_trimmed({parts})" if trimmed else parts, ArrayType(STRING))
-
-
 def _str_to_map(call: Call) -> Value:
     call.count(1, 3)
     outer = str(call.constant(1, str, "a separator")) if len(call.args) > 1 else ","
@@ -182,7 +161,6 @@ NESTED_FUNCTIONS: Mapping[str, Function] = {
     "sort_array": _sort_array,
     "map_keys": _keys,
     "map_values": _values,
-    "split": _split,
     "str_to_map": _str_to_map,
     "get_json_object": _get_json_object,
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from odps_frames.emulator.sql.macros_text import NUMBER_MACROS, PATTERN_MACROS, TEXT_MACROS
 from odps_frames.emulator.sql.values import text_literal
 
 __all__ = ["macros"]
@@ -31,8 +34,6 @@ mc_plain(s) AS CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s 
 mc_substr(s, i) AS CASE WHEN i < -length(s) OR i = 0 THEN left(s, 0) ELSE substr(s, i) END
 mc_substr3(s, i, n) AS CASE WHEN n <= 0 OR i < -length(s) OR i = 0
   THEN left(substr(s, i, n), 0) ELSE substr(s, i, n) END
-mc_places(s, x, i) AS list_filter(generate_series(1, CAST(length(s) AS BIGINT)),
-  lambda p: p >= i AND substr(s, p, length(x)) = x)
 mc_half_up(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
   CAST(round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 22)), d) AS DOUBLE) END
 mc_cut(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
@@ -52,13 +53,19 @@ mc_instant(ts) AS epoch_ms(timezone({zone}, ts))
 """
 
 
-def macros(zone: str) -> list[str]:
-    """Return the statements that define the words, for sessions in a time zone."""
+def macros(zone: str, sql: str) -> list[str]:
+    """Return the statements that define the words of a query, for sessions in a time zone."""
     zoned = _UTC if zone == "UTC" else _ZONED.format(zone=text_literal(zone))
     lines: list[str] = []
-    for line in (_PLAIN + zoned).strip().splitlines():
+    for line in (_PLAIN + TEXT_MACROS + PATTERN_MACROS + NUMBER_MACROS + zoned).splitlines():
         if line.startswith(" "):
             lines[-1] += line
         elif line:
             lines.append(line)
-    return [f"CREATE MACRO {line}" for line in lines]
+    words = {line.split("(", 1)[0]: line for line in lines}
+    wanted, used = [sql], set()
+    while wanted:
+        found = {name for name in re.findall(r"\bmc_\w+", wanted.pop()) if name in words} - used
+        used |= found
+        wanted += [words[name] for name in found]
+    return [f"CREATE MACRO {line}" for name, line in words.items() if name in used]
