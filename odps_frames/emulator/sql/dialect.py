@@ -77,6 +77,7 @@ class MaxCompute(Hive):
 
         def parse_trim_call(self) -> exp.Expr:
             """Read ``LEADING signs FROM text`` and its like as calls with arguments."""
+            start = self._tokens[self._index - 2].start
             words = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim"}
             side = next((words[word] for word in words if self._match_text_seq(word)), None)
             arguments = [] if self._match(TokenType.FROM) else self._parse_csv(self._parse_bitwise)
@@ -87,7 +88,9 @@ class MaxCompute(Hive):
                 if len(arguments) > 1:
                     self.raise_error("Expected one text of signs before FROM in TRIM")
                 arguments = [self._parse_bitwise(), *arguments]
-            return exp.Anonymous(this=side or "trim", expressions=arguments)
+            found = exp.Anonymous(this=side or "trim", expressions=arguments)
+            found.meta["start"] = start
+            return found
 
 
 def parse_query(sql: str) -> exp.Expr:
