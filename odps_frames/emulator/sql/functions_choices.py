@@ -103,9 +103,7 @@ def _decode(call: Call) -> Value:
         pair = compared(sought, call.args[place - 1])
         if pair is None:
             raise call.fault(f"arguments 1 and {place} of decode cannot be compared")
-        branches.append(
-            f"WHEN {pair[0].sql} IS NOT DISTINCT FROM {pair[1].sql} THEN {value.sql}"
-        )
+        branches.append(f"WHEN {pair[0].sql} IS NOT DISTINCT FROM {pair[1].sql} THEN {value.sql}")
     return Value(f"(CASE {' '.join(branches)} ELSE {default.sql} END)", type_)
 
 

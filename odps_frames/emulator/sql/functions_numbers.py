@@ -40,9 +40,7 @@ def _number(call: Call, place: int) -> Value:
 def _real(call: Call, place: int) -> str:
     """Return an argument as DOUBLE, of a function whose result for decimals is a decimal."""
     if isinstance(call.args[place].type, DecimalType):
-        raise call.fault(
-            f"{call.name} of decimals is not supported here; cast them to double"
-        )
+        raise call.fault(f"{call.name} of decimals is not supported here; cast them to double")
     return call.sql(place, "double")
 
 
@@ -70,7 +68,9 @@ def _signed(form: str) -> Function:
         call.count(1)
         value = call.args[0]
         if family(value.type) not in (*_NUMBERS, "null"):
-            raise call.fault(f"argument 1 of function {call.name} is {value.type}; expected numbers")
+            raise call.fault(
+                f"argument 1 of function {call.name} is {value.type}; expected a number"
+            )
         return Value(f"({form.format(value.sql)})", value.type)
 
     return carry_out
@@ -138,8 +138,7 @@ def _integer(call: Call, place: int) -> Value:
     value = call.args[place]
     if family(value.type) not in ("integer", "null"):
         raise call.fault(
-            f"argument {place + 1} of function {call.name} is {value.type}; "
-            "expected a whole number"
+            f"argument {place + 1} of function {call.name} is {value.type}; expected a whole number"
         )
     return value
 
@@ -174,7 +173,9 @@ def _isnan(call: Call) -> Value:
 def _rand(call: Call) -> Value:
     call.count(0, 1)
     if call.args:
-        raise call.fault("rand with a seed, whose numbers are the service's own, is not supported here")
+        raise call.fault(
+            "rand with a seed, whose numbers are the service's own, is not supported here"
+        )
     return Value("random()", DOUBLE)
 
 
@@ -185,7 +186,9 @@ def _conv(call: Call) -> Value:
     bases = [call.args[1], call.args[2]]
     for place, base in enumerate(bases, 2):
         if base.type is not None and base.constant not in (2, 8, 10, 16):
-            raise call.fault(f"argument {place} of function conv must be 2, 8, 10 or 16 written out")
+            raise call.fault(
+                f"argument {place} of function conv must be 2, 8, 10 or 16 written out"
+            )
     items = [call.sql(0, "string"), call.sql(1, "bigint"), call.sql(2, "bigint")]
     return Value(f"mc_py_conv({', '.join(items)})", STRING)
 
@@ -229,7 +232,7 @@ NUMBER_FUNCTIONS: Mapping[str, Function] = {
     "log10": _doubles("CASE WHEN {0} > 0 THEN log10({0}) END"),
     "e": _constant(math.e),
     "pi": _constant(math.pi),
-    "degrees": _doubles("degrees({0})"),
+    "degrees": _doubles("{0} * 180 / pi()"),
     "radians": _doubles("radians({0})"),
     "sin": _math("sin({0})"),
     "cos": _math("cos({0})"),

@@ -98,7 +98,9 @@ def _instr(call: Call) -> Value:
         return Value(_null("BIGINT"), BIGINT)
     sought = text_literal(pattern.text)
     text = call.sql(0, "string")
-    return Value(f"CAST(mc_regexp_instr({text}, {sought}, {start}, {nth}, {end}) AS BIGINT)", BIGINT)
+    return Value(
+        f"CAST(mc_regexp_instr({text}, {sought}, {start}, {nth}, {end}) AS BIGINT)", BIGINT
+    )
 
 
 def _substr(call: Call) -> Value:
@@ -178,9 +180,7 @@ def _parts(call: Call, pattern: Pattern) -> list[str | int]:
     try:
         return read_replacement(new, pattern.groups)
     except ValueError as error:
-        raise call.fault(
-            f"argument 3 of function {call.name} is {new!r}: {error}"
-        ) from None
+        raise call.fault(f"argument 3 of function {call.name} is {new!r}: {error}") from None
 
 
 def _replace_nth(text: str, sought: str, nth: int, parts: list[str | int]) -> Value:

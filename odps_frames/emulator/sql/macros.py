@@ -63,7 +63,8 @@ def macros(zone: str, sql: str) -> list[str]:
         elif line:
             lines.append(line)
     words = {line.split("(", 1)[0]: line for line in lines}
-    wanted, used = [sql], set()
+    wanted: list[str] = [sql]
+    used: set[str] = set()
     while wanted:
         found = {name for name in re.findall(r"\bmc_\w+", wanted.pop()) if name in words} - used
         used |= found
