@@ -165,6 +165,16 @@ def _of_integer(form: str, result: str) -> Function:
     return carry_out
 
 
+def _bit_count(call: Call) -> Value:
+    call.count(1)
+    value = call.args[0]
+    if value.type is None:
+        raise call.fault("argument 1 of function bit_count is NULL; expected a whole number")
+    if value.type == BOOLEAN:
+        return Value(f"CAST({value.sql} AS BIGINT)", BIGINT)
+    return Value(f"CAST(bit_count({_integer(call, 0).sql}) AS BIGINT)", BIGINT)
+
+
 def _isnan(call: Call) -> Value:
     call.count(1)
     return Value(f"coalesce(isnan({call.sql(0, 'double')}), FALSE)", BOOLEAN)
@@ -253,6 +263,7 @@ NUMBER_FUNCTIONS: Mapping[str, Function] = {
     "width_bucket": simple(
         ("double double double bigint", "bigint", "mc_bucket({0}, {1}, {2}, {3})")
     ),
+    "bit_count": _bit_count,
     "bitand": simple(("bigint bigint", "bigint", "{0} & {1}")),
     "bitor": simple(("bigint bigint", "bigint", "{0} | {1}")),
     "bitxor": simple(("bigint bigint", "bigint", "xor({0}, {1})")),
