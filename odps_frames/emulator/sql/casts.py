@@ -18,12 +18,14 @@ from odps_frames.emulator.sql.values import (
     Value,
     engine_type,
     family,
+    quoted,
 )
 from odps_frames.model.types import (
     ArrayType,
     CharType,
     DecimalType,
     Kind,
+    MapType,
     PrimitiveType,
     StructType,
     VarcharType,
@@ -67,7 +69,15 @@ _FORMS: Mapping[tuple[str, str], str] = {
     ("text", "timestamp_ntz"): "(mc_civil(mc_second({0})) + mc_nanos({0}))",
     ("text", "binary"): "encode({0})",
     ("binary", "text"): "decode({0})",
-    ("json", "text"): "{0}",
+    ("json", "text"): "mc_scalar({0})",
+    ("json", "integer"): "CAST(trunc(CAST(mc_number({0}) AS DOUBLE)) AS {1})",
+    ("json", "float"): "CAST(mc_number({0}) AS {1})",
+    ("json", "boolean"): "CAST(mc_truth({0}) AS BOOLEAN)",
+    ("text", "json"): "CAST(to_json({0}) AS VARCHAR)",
+    ("integer", "json"): "CAST({0} AS VARCHAR)",
+    ("float", "json"): "mc_json(CAST(to_json(CAST({0} AS DOUBLE)) AS VARCHAR))",
+    ("boolean", "json"): "CAST({0} AS VARCHAR)",
+    ("text", "boolean"): "({0} <> '')",
     ("date", "text"): "CAST({0} AS VARCHAR)",
     ("date", "datetime"): "mc_instant(CAST({0} AS TIMESTAMP))",
     ("date", "timestamp"): "(mc_instant(CAST({0} AS TIMESTAMP))::HUGEINT * 1000000)",
@@ -108,7 +118,7 @@ _BY_ITSELF = frozenset(
 )
 
 
-def cast(value: Value, type_: DataType) -> Value | None:
+def cast(value: Value, type_: DataType, depth: int = 0) -> Value | None:
     """Convert as CAST does; None where there is no such conversion."""
     target = engine_type(type_)
     if target is None:
@@ -117,9 +127,9 @@ def cast(value: Value, type_: DataType) -> Value | None:
         return Value(f"CAST(NULL AS {target})", type_)
     if value.type == type_:
         return Value(value.sql, type_, value.constant)
-    if isinstance(type_, ArrayType) and isinstance(value.type, ArrayType):
-        inner = cast(Value("x", value.type.element), type_.element)
-        return inner and Value(f"list_transform({value.sql}, lambda x: {inner.sql})", type_)
+    if isinstance(type_, ArrayType | MapType | StructType):
+        sql = _nested(value, type_, f"c{depth}", depth + 1)
+        return sql and Value(f"CAST({sql} AS {target})", type_)
     form = _FORMS.get((family(value.type), family(type_)))
     if form is None:
         return None
@@ -129,9 +139,37 @@ def cast(value: Value, type_: DataType) -> Value | None:
     return Value(sql, type_)
 
 
+def _nested(value: Value, type_: DataType, item: str, depth: int) -> str | None:
+    """Convert what is inside; fields of structs are taken in their order."""
+    match value.type, type_:
+        case ArrayType(element=one), ArrayType(element=other):
+            inner = cast(Value(item, one), other, depth)
+            return inner and f"list_transform({value.sql}, lambda {item}: {inner.sql})"
+        case MapType(key=key, value=one), MapType(key=wanted, value=other):
+            name = cast(Value(f"{item}.key", key), wanted, depth)
+            inner = cast(Value(f"{item}.value", one), other, depth)
+            if name is None or inner is None:
+                return None
+            entry = f"struct_pack(key := {name.sql}, value := {inner.sql})"
+            entries = f"list_transform(map_entries({value.sql}), lambda {item}: {entry})"
+            return f"map_from_entries({entries})"
+        case StructType(fields=ones), StructType(fields=others) if len(ones) == len(others):
+            members = []
+            for field, to in zip(ones, others, strict=True):
+                part = Value(f"({value.sql}).{quoted(field.name)}", field.type)
+                inner = cast(part, to.type, depth)
+                if inner is None:
+                    return None
+                members.append(f"{quoted(to.name)} := {inner.sql}")
+            packed = f"struct_pack({', '.join(members)})"
+            return f"CASE WHEN {value.sql} IS NOT NULL THEN {packed} END"
+        case _:
+            return None
+
+
 def implicit(value: Value, type_: DataType) -> Value | None:
     """Convert as happens without CAST; None where it does not."""
-    if value.type is None or value.type == type_ or isinstance(type_, ArrayType):
+    if value.type is None or value.type == type_ or isinstance(type_, ArrayType | MapType):
         return cast(value, type_)
     if (family(value.type), family(type_)) not in _BY_ITSELF:
         return None
@@ -205,6 +243,8 @@ def _meet_nested(a: DataType, b: DataType) -> DataType | None:
     match a, b:
         case ArrayType(element=one), ArrayType(element=other):
             return ArrayType(_meet(one, other))
+        case MapType(key=key, value=one), MapType(key=wanted, value=other):
+            return MapType(_meet(key, wanted), _meet(one, other))
         case StructType(fields=ones), StructType(fields=others):
             alike = [(field.name.lower(), field.type) for field in ones] == [
                 (field.name.lower(), field.type) for field in others

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from odps_frames.emulator.sql.macros_nested import NESTED_MACROS
+from odps_frames.emulator.sql.macros_times import TIME_MACROS
 from odps_frames.emulator.sql.values import text_literal
 
 __all__ = ["macros"]
@@ -56,7 +58,7 @@ def macros(zone: str) -> list[str]:
     """Return the statements that define the words, for sessions in a time zone."""
     zoned = _UTC if zone == "UTC" else _ZONED.format(zone=text_literal(zone))
     lines: list[str] = []
-    for line in (_PLAIN + zoned).strip().splitlines():
+    for line in (_PLAIN + TIME_MACROS + NESTED_MACROS + zoned).strip().splitlines():
         if line.startswith(" "):
             lines[-1] += line
         elif line:

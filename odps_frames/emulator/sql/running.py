@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from odps_frames.emulator.sql.macros import macros
+from odps_frames.emulator.sql.python_functions import used
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.model.splits import Split
 
@@ -68,6 +69,15 @@ class Run:
             self.stop_if_cancelled()
             for statement in (*_QUIET, *macros(self._planned.zone)):
                 connection.execute(statement)
+            for name, function in used(self._planned.sql):
+                connection.create_function(
+                    name,
+                    function.batch(),
+                    [*function.arguments],
+                    function.result,
+                    type="arrow",
+                    null_handling="special",
+                )
             for number, source in enumerate(self._planned.sources):
                 connection.register(f"a{number}", _table_of(source, files))
             for batch in connection.sql(self._planned.sql).to_arrow_reader(BATCH_ROWS):
