@@ -70,7 +70,7 @@ _FORMS: Mapping[tuple[str, str], str] = {
     ("text", "binary"): "encode({0})",
     ("binary", "text"): "decode({0})",
     ("json", "text"): "mc_scalar({0})",
-    ("json", "integer"): "CAST(trunc(CAST(mc_number({0}) AS DOUBLE)) AS {1})",
+    ("json", "integer"): "TRY_CAST(mc_whole(mc_number({0})) AS {1})",
     ("json", "float"): "CAST(mc_number({0}) AS {1})",
     ("json", "boolean"): "CAST(mc_truth({0}) AS BOOLEAN)",
     ("text", "json"): "CAST(to_json({0}) AS VARCHAR)",
@@ -169,7 +169,7 @@ def _nested(value: Value, type_: DataType, item: str, depth: int) -> str | None:
 
 def implicit(value: Value, type_: DataType) -> Value | None:
     """Convert as happens without CAST; None where it does not."""
-    if value.type is None or value.type == type_ or isinstance(type_, ArrayType | MapType):
+    if value.type is None or value.type == type_ or isinstance(type_, ArrayType):
         return cast(value, type_)
     if (family(value.type), family(type_)) not in _BY_ITSELF:
         return None
@@ -243,8 +243,6 @@ def _meet_nested(a: DataType, b: DataType) -> DataType | None:
     match a, b:
         case ArrayType(element=one), ArrayType(element=other):
             return ArrayType(_meet(one, other))
-        case MapType(key=key, value=one), MapType(key=wanted, value=other):
-            return MapType(_meet(key, wanted), _meet(one, other))
         case StructType(fields=ones), StructType(fields=others):
             alike = [(field.name.lower(), field.type) for field in ones] == [
                 (field.name.lower(), field.type) for field in others

@@ -156,7 +156,7 @@ def _ngrams(call: Call) -> Value:
 
 def _sequence(call: Call) -> Value:
     call.count(2, 3)
-    kinds = {family(value.type) for value in call.args}
+    kinds = {family(value.type) for value in call.args} - {"null"}
     if kinds == {"integer"}:
         type_, values = call.meeting(*range(len(call.args)))
         start, stop = (f"CAST({value.sql} AS BIGINT)" for value in values[:2])
@@ -165,7 +165,7 @@ def _sequence(call: Call) -> Value:
             step = f"CAST({values[2].sql} AS BIGINT)"
         made = ArrayType(type_ or BIGINT)
         return Value(f"CAST(mc_sequence({start}, {stop}, {step}) AS {engine_type(made)})", made)
-    if kinds == {"date"} and len(call.args) == 2:  # noqa: PLR2004  day by day
+    if kinds == {"date"} and len(call.args) == 2 and call.args[0].type:  # noqa: PLR2004  day by day
         start, stop = (f"({value.sql} - DATE '1970-01-01')" for value in call.args)
         step = f"CASE WHEN {start} <= {stop} THEN 1 ELSE -1 END"
         days = f"mc_sequence({start}, {stop}, {step})"

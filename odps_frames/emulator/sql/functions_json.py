@@ -153,7 +153,7 @@ def _from_json(call: Call) -> Value:
 
 def _schema(call: Call, text: str) -> DataType:
     """Read a type, or the fields of a struct alone."""
-    colons = text if "<" in text.split()[0] else None
+    colons = text if "<" in text.split(maxsplit=1)[0] else None
     try:
         return parse_type(colons or f"struct<{_fields(text)}>")
     except ValueError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from odps_frames.emulator.sql.casts import cast, common
 from odps_frames.emulator.sql.names import member
 from odps_frames.emulator.sql.values import (
     STRING,
@@ -75,14 +74,10 @@ def _map_concat(call: Call) -> Value:
     word, call = policy(call)
     call.count(2, 100)
     maps = [call.map(place) for place in range(len(call.args))]
-    try:
-        key = common(type_.key for _, type_ in maps) or STRING
-        value = common(type_.value for _, type_ in maps) or STRING
-    except TypeError as error:
-        raise call.fault(f"arguments of function map_concat differ: {error}") from None
-    made = MapType(key, value)
-    items = [cast(found, made) for found, _ in maps]
-    entries = [f"map_entries({item.sql})" for item in items if item is not None]
+    made = maps[0][1]
+    if other := next((type_ for _, type_ in maps if type_ != made), None):
+        raise call.fault(f"arguments of function map_concat differ: {made} and {other}")
+    entries = [f"map_entries({found.sql})" for found, _ in maps]
     known = " AND ".join(f"{found.sql} IS NOT NULL" for found, _ in maps)
     joined = made_map(f"list_concat({', '.join(entries)})", word)
     return Value(f"(CASE WHEN {known} THEN {joined} END)", made)

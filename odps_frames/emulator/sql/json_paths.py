@@ -177,18 +177,15 @@ def walk_text(value: Json, steps: Sequence[str | int | Every]) -> Json:
         When there is nothing.
     """
     for number, step in enumerate(steps):
-        if isinstance(step, Every):
-            if not isinstance(value, list):
+        match step, value:
+            case Every(), list():
+                return _spread(value, steps[number + 1 :])
+            case str(), Members():
+                value = value.get(step)
+            case int(), list():
+                value = value[step]
+            case _:
                 raise LookupError
-            return _spread(value, steps[number + 1 :])
-        if isinstance(step, str):
-            if not isinstance(value, Members):
-                raise LookupError
-            value = value.get(step)
-        else:
-            if not isinstance(value, list):
-                raise LookupError
-            value = value[step]
     return value
 
 

@@ -17,7 +17,6 @@ from odps_frames.model.types import ArrayType, DataType, MapType, StructType
 __all__ = ["json_element", "json_of", "json_parsed", "value_of"]
 
 _VALID = "Invalid input syntax for type json"
-_QUOTED = frozenset({"text", "date", "datetime", "timestamp", "timestamp_ntz"})
 _NUMBERS = frozenset({"integer", "decimal"})
 
 
@@ -57,10 +56,7 @@ def json_of(value: Value, depth: int = 0) -> str | None:
         return f"CAST(to_json({value.sql}) AS VARCHAR)" if str(type_) == "double" else None
     if kind == "boolean" or kind in _NUMBERS:
         return f"CAST({value.sql} AS VARCHAR)"
-    if kind in _QUOTED:
-        text = cast(value, STRING)
-        return text and f"CAST(to_json({text.sql}) AS VARCHAR)"
-    return None
+    return f"CAST(to_json({value.sql}) AS VARCHAR)" if kind == "text" else None
 
 
 def _array(sql: str, element: DataType, depth: int) -> str | None:

@@ -40,12 +40,12 @@ mc_last(es) AS list_filter(es, lambda e, i:
 mc_map(es) AS map_from_entries(mc_last(es))
 mc_kind(j) AS CASE json_type(j) WHEN 'NULL' THEN 'null' WHEN 'VARCHAR' THEN 'string'
   WHEN 'BOOLEAN' THEN 'boolean' WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array'
-  WHEN NULL THEN NULL ELSE 'number' END
+  ELSE CASE WHEN j IS NOT NULL THEN 'number' END END
 mc_scalar(j) AS CASE mc_kind(j) WHEN 'null' THEN NULL WHEN 'string' THEN j ->> '$'
   WHEN 'object' THEN error('a JSON object is no string') WHEN 'array'
   THEN error('a JSON array is no string') ELSE mc_json(j) END
-mc_number(j) AS CASE mc_kind(j) WHEN 'null' THEN NULL WHEN 'number' THEN j ->> '$'
-  WHEN NULL THEN NULL ELSE error('a JSON value that is no number becomes none') END
-mc_truth(j) AS CASE mc_kind(j) WHEN 'null' THEN NULL WHEN 'boolean' THEN j ->> '$'
-  WHEN NULL THEN NULL ELSE error('a JSON value that is no boolean becomes none') END
+mc_number(j) AS CASE mc_kind(j) WHEN 'number' THEN j ->> '$' WHEN 'null' THEN NULL ELSE
+  CASE WHEN j IS NOT NULL THEN error('a JSON value that is no number becomes none') END END
+mc_truth(j) AS CASE mc_kind(j) WHEN 'boolean' THEN j ->> '$' WHEN 'null' THEN NULL ELSE
+  CASE WHEN j IS NOT NULL THEN error('a JSON value that is no boolean becomes none') END END
 """

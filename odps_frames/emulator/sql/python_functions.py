@@ -17,7 +17,7 @@ from odps_frames.emulator.sql.json_paths import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["PYTHON_FUNCTIONS", "PythonFunction", "used"]
 
@@ -70,7 +70,7 @@ def _member(text: str, name: str) -> str | None:
 def _element(text: str, place: int) -> str | None:
     if place < 0:
         return None
-    return _looked_up(text, Path(((range(place, place + 1),)), strict=True))
+    return _looked_up(text, Path(((range(place, place + 1),),), strict=True))
 
 
 def _pretty(text: str) -> str | None:
@@ -106,9 +106,8 @@ PYTHON_FUNCTIONS: Mapping[str, PythonFunction] = {
 """By the name that queries for DuckDB call them by."""
 
 
-def used(sql: str) -> Iterator[tuple[str, PythonFunction]]:
-    """Yield the functions that a query may call, directly or by a word of ``macros``."""
-    spoken = any(word in sql for word in ("mc_scalar(",))
+def used(texts: Sequence[str]) -> Iterator[tuple[str, PythonFunction]]:
+    """Yield the functions that a query and the words that it is written in may call."""
     for name, function in PYTHON_FUNCTIONS.items():
-        if f"{name}(" in sql or (spoken and name == "mc_json"):
+        if any(f"{name}(" in text for text in texts):
             yield name, function

@@ -67,9 +67,10 @@ class Run:
             self._connection = connection
         try:
             self.stop_if_cancelled()
-            for statement in (*_QUIET, *macros(self._planned.zone)):
+            words = macros(self._planned.zone, self._planned.sql)
+            for statement in (*_QUIET, *words):
                 connection.execute(statement)
-            for name, function in used(self._planned.sql):
+            for name, function in used([self._planned.sql, *words]):
                 connection.create_function(
                     name,
                     function.batch(),
