@@ -52,6 +52,7 @@ _FORMS: Mapping[tuple[str, str], str] = {
     ("float", "float"): "CAST({0} AS {1})",
     ("float", "decimal"): "CAST(CAST({0} AS VARCHAR) AS {1})",  # of the digits that it shows
     ("float", "boolean"): "({0} <> 0)",
+    ("float", "text"): "mc_float_text({0})",
     ("decimal", "integer"): "CAST(trunc({0}) AS {1})",
     ("decimal", "float"): "CAST({0} AS {1})",
     ("decimal", "decimal"): "CAST({0} AS {1})",
@@ -108,7 +109,13 @@ _FORMS: Mapping[tuple[str, str], str] = {
 
 _BY_ITSELF = frozenset(
     {("integer", other) for other in ("integer", "float", "decimal", "text")}
-    | {("float", "float"), ("decimal", "decimal"), ("decimal", "float"), ("decimal", "text")}
+    | {
+        ("float", "float"),
+        ("float", "text"),
+        ("decimal", "decimal"),
+        ("decimal", "float"),
+        ("decimal", "text"),
+    }
     | {("text", other) for other in ("text", "integer", "float", "decimal")}
     | {("text", other) for other in ("date", "datetime", "timestamp", "timestamp_ntz", "binary")}
     | {("date", other) for other in ("text", "datetime", "timestamp")}
@@ -129,7 +136,7 @@ def cast(value: Value, type_: DataType, depth: int = 0) -> Value | None:
         return Value(value.sql, type_, value.constant)
     if isinstance(type_, ArrayType | MapType | StructType):
         sql = _nested(value, type_, f"c{depth}", depth + 1)
-        return sql and Value(f"CAST({sql} AS {target})", type_)
+        return None if sql is None else Value(f"CAST({sql} AS {target})", type_)
     form = _FORMS.get((family(value.type), family(type_)))
     if form is None:
         return None
@@ -144,7 +151,9 @@ def _nested(value: Value, type_: DataType, item: str, depth: int) -> str | None:
     match value.type, type_:
         case ArrayType(element=one), ArrayType(element=other):
             inner = cast(Value(item, one), other, depth)
-            return inner and f"list_transform({value.sql}, lambda {item}: {inner.sql})"
+            if inner is None:
+                return None
+            return f"list_transform({value.sql}, lambda {item}: {inner.sql})"
         case MapType(key=key, value=one), MapType(key=wanted, value=other):
             name = cast(Value(f"{item}.key", key), wanted, depth)
             inner = cast(Value(f"{item}.value", one), other, depth)

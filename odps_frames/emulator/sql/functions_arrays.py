@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ARRAY_FUNCTIONS", "array_overloads"]
 
+_MAX_CHOSEN = 5
 _UNORDERED = frozenset({"map", "json", "blob", "vector"})
 
 
@@ -154,6 +155,25 @@ def _ngrams(call: Call) -> Value:
     return Value(f"CAST({sql} AS {engine_type(made)})", made)
 
 
+def _combinations(call: Call) -> Value:
+    """Choose so many elements: by the place of the last one, then of the one before it."""
+    call.count(2)
+    array, element = call.array(0)
+    n = int(str(call.constant(1, int, "a number of elements")))
+    if not 1 <= n <= _MAX_CHOSEN:
+        raise call.fault(f"combinations of {n} elements; expected 1 to {_MAX_CHOSEN}")
+    places = [f"p{number}" for number in range(1, n + 1)]
+    made = f"[{', '.join(f'{array.sql}[{place}]' for place in places)}]"
+    for number, place in enumerate(places):
+        last = f"{places[number + 1]} - 1" if number + 1 < n else f"len({array.sql})"
+        series = f"generate_series(1, CAST({last} AS BIGINT))"
+        made = f"list_transform({series}, lambda {place}: {made})"
+        if number:
+            made = f"flatten({made})"
+    type_ = ArrayType(ArrayType(element))
+    return Value(f"CAST({made} AS {engine_type(type_)})", type_)
+
+
 def _sequence(call: Call) -> Value:
     call.count(2, 3)
     kinds = {family(value.type) for value in call.args} - {"null"}
@@ -268,6 +288,7 @@ ARRAY_FUNCTIONS: Mapping[str, Function] = {
     "array_union": _of_pair("mc_union"),
     "arrays_overlap": _arrays_overlap,
     "arrays_zip": _arrays_zip,
+    "combinations": _combinations,
     "flatten": _flatten,
     "ngrams": _ngrams,
     "sequence": _sequence,

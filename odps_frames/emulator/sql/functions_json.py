@@ -8,6 +8,7 @@ from odps_frames.emulator.sql.casts import cast
 from odps_frames.emulator.sql.json_paths import Every, parse_path, parse_text_path
 from odps_frames.emulator.sql.json_types import json_of, json_parsed, value_of
 from odps_frames.emulator.sql.values import (
+    BIGINT,
     BOOLEAN,
     JSON,
     STRING,
@@ -69,6 +70,16 @@ def _json_pretty(call: Call) -> Value:
 def _json_type(call: Call) -> Value:
     call.count(1)
     return Value(f"mc_kind({_json(call, 0)})", STRING)
+
+
+def _json_length(call: Call) -> Value:
+    call.count(1, 2)
+    if len(call.args) == 2 and call.args[1].type is None:  # noqa: PLR2004  a path
+        return Value("CAST(NULL AS BIGINT)", BIGINT)
+    json = _json(call, 0)
+    if len(call.args) == 2:  # noqa: PLR2004  a path
+        json = f"mc_json_at({json}, {_path(call)})"
+    return Value(f"CAST(mc_length({json}) AS BIGINT)", BIGINT)
 
 
 def _json_unquote(call: Call) -> Value:
@@ -215,6 +226,7 @@ JSON_FUNCTIONS: Mapping[str, Function] = {
     "json_unquote": _json_unquote,
     "json_extract": _json_extract,
     "json_exists": _json_exists,
+    "json_length": _json_length,
     "json_object": _json_object,
     "json_array": _json_array,
     "to_json": _to_json,

@@ -47,6 +47,12 @@ def json_of(value: Value, depth: int = 0) -> str | None:
             return _map(value.sql, type_, depth)
         case StructType():
             return _struct(value.sql, type_, depth)
+        case _:
+            return _scalar(value)
+
+
+def _scalar(value: Value) -> str | None:
+    type_ = value.type
     kind = family(type_)
     if kind == "null":
         return "CAST(NULL AS VARCHAR)"
@@ -104,6 +110,11 @@ def value_of(json: str, type_: DataType, depth: int = 0) -> str | None:
             return _entries(json, type_, depth)
         case StructType():
             return _fields(json, type_, depth)
+        case _:
+            return _of_scalar(json, type_)
+
+
+def _of_scalar(json: str, type_: DataType) -> str | None:
     kind = family(type_)
     scalar = f"{json} ->> '$'"
     if kind in ("integer", "float", "decimal"):
@@ -116,7 +127,8 @@ def value_of(json: str, type_: DataType, depth: int = 0) -> str | None:
         return f"(CASE WHEN json_type({json}) <> 'NULL' THEN {scalar} END)"
     if kind in ("text", "date", "datetime", "binary"):
         found = cast(Value(f"({scalar})", STRING), type_)
-        return found and f"(CASE WHEN json_type({json}) = 'VARCHAR' THEN {found.sql} END)"
+        if found is not None:
+            return f"(CASE WHEN json_type({json}) = 'VARCHAR' THEN {found.sql} END)"
     return None
 
 

@@ -33,6 +33,9 @@ mc_second(s) AS CASE WHEN regexp_full_match(s, '\s*{_DAY}([ T]{_CLOCK}([.][0-9]{
 mc_nanos(s) AS CAST(rpad(regexp_extract(s, '[.]([0-9]{{1,9}})', 1), 9, '0') AS INTEGER)
 mc_fraction(n) AS CASE WHEN n = 0 THEN '' ELSE
   '.' || rtrim(lpad(CAST(n AS VARCHAR), 9, '0'), '0') END
+mc_float_text(x) AS CASE WHEN x = 0 OR (abs(x) >= 0.001 AND abs(x) < 10000000)
+  THEN CAST(x AS VARCHAR) ELSE CASE WHEN x IS NOT NULL
+  THEN error('the text of so large or small a floating number is not supported here') END END
 mc_plain(s) AS CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s END
 mc_substr(s, i) AS CASE WHEN i < -length(s) OR i = 0 THEN left(s, 0) ELSE substr(s, i) END
 mc_substr3(s, i, n) AS CASE WHEN n <= 0 OR i < -length(s) OR i = 0

@@ -38,6 +38,8 @@ mc_sequence(a, b, s) AS CASE WHEN s = 0 OR (a > b AND s > 0) OR (a < b AND s < 0
 mc_last(es) AS list_filter(es, lambda e, i:
   len(list_filter(list_slice(es, i + 1, len(es)), lambda f: f.key = e.key)) = 0)
 mc_map(es) AS map_from_entries(mc_last(es))
+mc_length(j) AS CASE json_type(j) WHEN 'ARRAY' THEN json_array_length(j)
+  WHEN 'OBJECT' THEN len(json_keys(j)) ELSE CASE WHEN j IS NOT NULL THEN 1 END END
 mc_kind(j) AS CASE json_type(j) WHEN 'NULL' THEN 'null' WHEN 'VARCHAR' THEN 'string'
   WHEN 'BOOLEAN' THEN 'boolean' WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array'
   ELSE CASE WHEN j IS NOT NULL THEN 'number' END END
