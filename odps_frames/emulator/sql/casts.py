@@ -76,7 +76,7 @@ _FORMS: Mapping[tuple[str, str], str] = {
     ("json", "boolean"): "CAST(mc_truth({0}) AS BOOLEAN)",
     ("text", "json"): "CAST(to_json({0}) AS VARCHAR)",
     ("integer", "json"): "CAST({0} AS VARCHAR)",
-    ("float", "json"): "mc_json(CAST(to_json(CAST({0} AS DOUBLE)) AS VARCHAR))",
+    ("float", "json"): "mc_py_json(CAST(to_json(CAST({0} AS DOUBLE)) AS VARCHAR))",
     ("boolean", "json"): "CAST({0} AS VARCHAR)",
     ("text", "boolean"): "({0} <> '')",
     ("date", "text"): "CAST({0} AS VARCHAR)",

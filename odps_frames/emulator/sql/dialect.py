@@ -34,6 +34,7 @@ class MaxCompute(Hive):
         """Types are no words of their own, so that ``array(1)[0]`` is a call."""
 
         HEX_STRINGS: ClassVar = [("x'", "'"), ("X'", "'")]
+        RAW_STRINGS: ClassVar = [("R'(", ")'"), ('R"(', ')"'), ("r'(", ")'"), ('r"(', ')"')]
         KEYWORDS: ClassVar = {
             word: kind
             for word, kind in Hive.Tokenizer.KEYWORDS.items()
@@ -56,6 +57,7 @@ class MaxCompute(Hive):
         FUNCTION_PARSERS: ClassVar = {
             "CAST": lambda self: self.parse_cast_text(),
             "EXTRACT": lambda self: self.parse_extract_text(),
+            "TRIM": lambda self: self.parse_trim_call(),
         }
 
         def parse_extract_text(self) -> exp.Expr:
@@ -82,6 +84,23 @@ class MaxCompute(Hive):
             found = exp.Cast(this=value, to=exp.Var(this=TYPE_TEXT))
             found.meta[TYPE_TEXT] = self.sql[first.start : self._prev.end + 1]
             found.meta["start"] = first.start
+            return found
+
+        def parse_trim_call(self) -> exp.Expr:
+            """Read ``LEADING signs FROM text`` and its like as calls with arguments."""
+            start = self._tokens[self._index - 2].start
+            words = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim"}
+            side = next((words[word] for word in words if self._match_text_seq(word)), None)
+            arguments = [] if self._match(TokenType.FROM) else self._parse_csv(self._parse_bitwise)
+            before = self._prev.token_type is TokenType.FROM or self._match(TokenType.FROM)
+            if side and not before:
+                self.raise_error("Expected FROM in TRIM")
+            if before:
+                if len(arguments) > 1:
+                    self.raise_error("Expected one text of signs before FROM in TRIM")
+                arguments = [self._parse_bitwise(), *arguments]
+            found = exp.Anonymous(this=side or "trim", expressions=arguments)
+            found.meta["start"] = start
             return found
 
 

@@ -12,11 +12,16 @@ from odps_frames.emulator.sql.aggregates import AGGREGATES, RANKINGS
 from odps_frames.emulator.sql.calls import Call
 from odps_frames.emulator.sql.casts import cast, common, implicit
 from odps_frames.emulator.sql.functions_arrays import array_overloads
+from odps_frames.emulator.sql.functions_bytes import BYTES_FUNCTIONS
+from odps_frames.emulator.sql.functions_choices import CHOICE_FUNCTIONS
 from odps_frames.emulator.sql.functions_lambdas import LAMBDA_FUNCTIONS
 from odps_frames.emulator.sql.functions_nested import NESTED_FUNCTIONS
-from odps_frames.emulator.sql.functions_plain import PLAIN_FUNCTIONS
+from odps_frames.emulator.sql.functions_numbers import NUMBER_FUNCTIONS
+from odps_frames.emulator.sql.functions_patterns import PATTERN_FUNCTIONS, pattern_matches
+from odps_frames.emulator.sql.functions_text import TEXT_FUNCTIONS
 from odps_frames.emulator.sql.functions_times import TIME_FUNCTIONS
 from odps_frames.emulator.sql.json_types import json_parsed
+from odps_frames.emulator.sql.known_functions import KNOWN_FUNCTIONS
 from odps_frames.emulator.sql.lambdas import Lambda
 from odps_frames.emulator.sql.literals import cast_of, literal, negated
 from odps_frames.emulator.sql.names import column, index, member
@@ -38,10 +43,14 @@ MAX_LETTERS = 4_000_000
 """Some functions say an argument more than once, so that nesting them multiplies its text."""
 
 FUNCTIONS: Mapping[str, Function] = {
-    **PLAIN_FUNCTIONS,
+    **TEXT_FUNCTIONS,
+    **PATTERN_FUNCTIONS,
+    **NUMBER_FUNCTIONS,
+    **BYTES_FUNCTIONS,
+    **CHOICE_FUNCTIONS,
     **TIME_FUNCTIONS,
     **NESTED_FUNCTIONS,
-    **array_overloads(PLAIN_FUNCTIONS),
+    **array_overloads(TEXT_FUNCTIONS),
 }
 
 
@@ -228,8 +237,7 @@ class Binder:
 
     def _rlike(self, node: exp.Expr) -> Value:
         only(self.context, node, "this", "expression", what="RLIKE")
-        value, pattern = (operators.text_of(self.context, node, v) for v in self._sides(node))
-        return Value(f"regexp_matches({value}, {pattern})", BOOLEAN)
+        return pattern_matches(Call("rlike", self._sides(node), self.context, node))
 
     def _joined(self, node: exp.Expr) -> Value:
         value, more = (operators.text_of(self.context, node, v) for v in self._sides(node))
@@ -317,7 +325,9 @@ class Binder:
             return self.aggregate(node)
         function = FUNCTIONS.get(name)
         if function is None:
-            after = " without OVER" if name in RANKINGS else ""
+            if name not in KNOWN_FUNCTIONS:
+                raise self.context.fault(node, f"function {name} cannot be resolved")
+            after = " without OVER" if name in RANKINGS else " of MaxCompute"
             raise self.context.unsupported(node, f"function {name}{after}")
         only(self.context, node, "this", "expressions", what=name)
         functions = {
@@ -359,6 +369,7 @@ class Binder:
         exp.Boolean: lambda _, node: Value(str(node.this).upper(), BOOLEAN, bool(node.this)),
         exp.Null: lambda *_: NULL,
         exp.HexString: lambda self, node: literal(self.context, node),
+        exp.RawString: lambda self, node: literal(self.context, node),
         exp.Cast: lambda self, node: cast_of(self.context, node, self.bind),
         exp.TryCast: lambda self, node: cast_of(self.context, node, self.bind),
         exp.ParseJSON: lambda self, node: json_parsed(self.bind(node.this).sql),

@@ -231,21 +231,6 @@ def _shuffle(call: Call) -> Value:
     raise call.fault("shuffle, whose result differs each time, is not supported here")
 
 
-def _concat(call: Call) -> Value:
-    types = [call.array(place)[1] for place in range(len(call.args))]
-    try:
-        element = common(types) or STRING
-    except TypeError as error:
-        raise call.fault(f"arguments of function concat differ: {error}") from None
-    made = [cast(value, ArrayType(element)) for value in call.args]
-    arrays = [value.sql for value in made if value is not None]
-    if len(arrays) != len(made):
-        raise call.fault(f"arguments of function concat do not become {ArrayType(element)}")
-    known = " AND ".join(f"{array} IS NOT NULL" for array in arrays)
-    joined = f"list_concat({', '.join(arrays)})"
-    return Value(f"(CASE WHEN {known} THEN {joined} END)", ArrayType(element))
-
-
 def _reverse(call: Call) -> Value:
     call.count(1)
     array, _ = call.array(0)
@@ -268,7 +253,6 @@ def _or_else(function: Function, otherwise: Function) -> Function:
 def array_overloads(plain: Mapping[str, Function]) -> Mapping[str, Function]:
     """Return functions of texts that arrays have, too."""
     return {
-        "concat": _or_else(_concat, plain["concat"]),
         "reverse": _or_else(_reverse, plain["reverse"]),
     }
 

@@ -54,17 +54,17 @@ def _json_parse(call: Call) -> Value:
 def _json_valid(call: Call) -> Value:
     call.count(1)
     text = _text(call, 0)
-    return Value(f"(CASE WHEN {text} IS NOT NULL THEN mc_json({text}) IS NOT NULL END)", BOOLEAN)
+    return Value(f"(CASE WHEN {text} IS NOT NULL THEN mc_py_json({text}) IS NOT NULL END)", BOOLEAN)
 
 
 def _json_format(call: Call) -> Value:
     call.count(1)
-    return Value(f"mc_json({_json(call, 0)})", STRING)
+    return Value(f"mc_py_json({_json(call, 0)})", STRING)
 
 
 def _json_pretty(call: Call) -> Value:
     call.count(1)
-    return Value(f"mc_json_pretty({_json(call, 0)})", STRING)
+    return Value(f"mc_py_json_pretty({_json(call, 0)})", STRING)
 
 
 def _json_type(call: Call) -> Value:
@@ -78,7 +78,7 @@ def _json_length(call: Call) -> Value:
         return Value("CAST(NULL AS BIGINT)", BIGINT)
     json = _json(call, 0)
     if len(call.args) == 2:  # noqa: PLR2004  a path
-        json = f"mc_json_at({json}, {_path(call)})"
+        json = f"mc_py_json_at({json}, {_path(call)})"
     return Value(f"CAST(mc_length({json}) AS BIGINT)", BIGINT)
 
 
@@ -86,7 +86,7 @@ def _json_unquote(call: Call) -> Value:
     call.count(1)
     json = _json(call, 0)
     return Value(
-        f"(CASE WHEN mc_kind({json}) = 'string' THEN {json} ->> '$' ELSE mc_json({json}) END)",
+        f"(CASE WHEN mc_kind({json}) = 'string' THEN {json} ->> '$' ELSE mc_py_json({json}) END)",
         STRING,
     )
 
@@ -100,12 +100,12 @@ def _path(call: Call) -> str:
 
 def _json_extract(call: Call) -> Value:
     call.count(2)
-    return Value(f"mc_json_at({_json(call, 0)}, {_path(call)})", JSON)
+    return Value(f"mc_py_json_at({_json(call, 0)}, {_path(call)})", JSON)
 
 
 def _json_exists(call: Call) -> Value:
     call.count(2)
-    return Value(f"mc_json_exists({_json(call, 0)}, {_path(call)})", BOOLEAN)
+    return Value(f"mc_py_json_exists({_json(call, 0)}, {_path(call)})", BOOLEAN)
 
 
 def _member(call: Call, place: int) -> str:
@@ -130,13 +130,13 @@ def _json_object(call: Call) -> Value:
         f"CAST(to_json({_text(call, place)}) AS VARCHAR) || ':' || {_member(call, place + 1)}"
         for place in range(0, len(call.args), 2)
     )
-    return Value(f"mc_json('{{' || {members} || '}}')", JSON)
+    return Value(f"mc_py_json('{{' || {members} || '}}')", JSON)
 
 
 def _json_array(call: Call) -> Value:
     items = [_member(call, place) for place in range(len(call.args))]
     joined = " || ',' || ".join(items) or "''"
-    return Value(f"mc_json('[' || {joined} || ']')", JSON)
+    return Value(f"mc_py_json('[' || {joined} || ']')", JSON)
 
 
 def _to_json(call: Call) -> Value:
@@ -190,7 +190,7 @@ def _get_json_object(call: Call) -> Value:
         path = parse_path(str(call.constant(1, str, "a path")))
         if path is None:
             return Value("CAST(NULL AS VARCHAR)", STRING)
-        found = f"mc_json_at({_json(call, 0)}, {text_literal(str(call.args[1].constant))})"
+        found = f"mc_py_json_at({_json(call, 0)}, {text_literal(str(call.args[1].constant))})"
         kind = f"json_type({found})"
         return Value(f"(CASE WHEN {kind} <> 'NULL' THEN {found} ->> '$' END)", STRING)
     given = str(call.constant(1, str, "a path"))
@@ -200,7 +200,7 @@ def _get_json_object(call: Call) -> Value:
     text = cast(call.args[0], STRING)
     if text is None or family(call.args[0].type) not in ("text", "null"):
         raise call.fault(f"argument 1 of get_json_object is {call.args[0].type}; expected string")
-    slow = f"mc_json_in_text({text.sql}, {text_literal(given)})"
+    slow = f"mc_py_json_in_text({text.sql}, {text_literal(given)})"
     if any(isinstance(step, Every) or '"' in str(step) for step in steps):
         return Value(slow, STRING)
     return Value(_fast(text.sql, steps, slow), STRING)

@@ -24,16 +24,16 @@ def json_parsed(text: str) -> Value:
     """Return a text as a value of the JSON type; one that is no JSON is an error."""
     fault = f"error({text_literal(_VALID + ', detail: ')} || {text})"
     return Value(
-        f"(CASE WHEN {text} IS NOT NULL THEN coalesce(mc_json({text}), {fault}) END)", JSON
+        f"(CASE WHEN {text} IS NOT NULL THEN coalesce(mc_py_json({text}), {fault}) END)", JSON
     )
 
 
 def json_element(value: Value, place: Value) -> Value | None:
     """Take a member or an element of a JSON value; None where ``place`` names none."""
     if family(place.type) == "text":
-        return Value(f"mc_json_member({value.sql}, {place.sql})", JSON)
+        return Value(f"mc_py_json_member({value.sql}, {place.sql})", JSON)
     if family(place.type) == "integer":
-        return Value(f"mc_json_element({value.sql}, CAST({place.sql} AS BIGINT))", JSON)
+        return Value(f"mc_py_json_element({value.sql}, CAST({place.sql} AS BIGINT))", JSON)
     return None
 
 
@@ -57,7 +57,7 @@ def _scalar(value: Value) -> str | None:
     if kind == "null":
         return "CAST(NULL AS VARCHAR)"
     if kind == "json":
-        return f"mc_json({value.sql})"
+        return f"mc_py_json({value.sql})"
     if kind == "float":  # DuckDB writes as many digits as the number needs
         return f"CAST(to_json({value.sql}) AS VARCHAR)" if str(type_) == "double" else None
     if kind == "boolean" or kind in _NUMBERS:

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from odps_frames.emulator.sql.macros_nested import NESTED_MACROS
+from odps_frames.emulator.sql.macros_text import NUMBER_MACROS, PATTERN_MACROS, TEXT_MACROS
 from odps_frames.emulator.sql.macros_times import TIME_MACROS
 from odps_frames.emulator.sql.values import text_literal
 
@@ -40,8 +41,6 @@ mc_plain(s) AS CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s 
 mc_substr(s, i) AS CASE WHEN i < -length(s) OR i = 0 THEN left(s, 0) ELSE substr(s, i) END
 mc_substr3(s, i, n) AS CASE WHEN n <= 0 OR i < -length(s) OR i = 0
   THEN left(substr(s, i, n), 0) ELSE substr(s, i, n) END
-mc_places(s, x, i) AS list_filter(generate_series(1, CAST(length(s) AS BIGINT)),
-  lambda p: p >= i AND substr(s, p, length(x)) = x)
 mc_half_up(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
   CAST(round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 22)), d) AS DOUBLE) END
 mc_cut(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
@@ -51,6 +50,7 @@ mc_trimmed(a) AS CASE WHEN len(a) = 1 THEN a ELSE list_slice(a, 1, coalesce(list
 mc_civil(ts) AS epoch_us(ts)::HUGEINT * 1000
 mc_wall(n) AS make_timestamp(CAST(mc_div(n, 1000) AS BIGINT))
 """
+_FIXED = (_PLAIN, TIME_MACROS, NESTED_MACROS, TEXT_MACROS, PATTERN_MACROS, NUMBER_MACROS)
 _UTC = """
 mc_local(ms) AS make_timestamp(ms * 1000)
 mc_instant(ts) AS epoch_ms(ts)
@@ -80,7 +80,7 @@ def macros(zone: str, sql: str) -> list[str]:
 def _defined(zone: str) -> dict[str, str]:
     zoned = _UTC if zone == "UTC" else _ZONED.format(zone=text_literal(zone))
     lines: list[str] = []
-    for line in (_PLAIN + TIME_MACROS + NESTED_MACROS + zoned).strip().splitlines():
+    for line in "".join((*_FIXED, zoned)).splitlines():
         if line.startswith(" "):
             lines[-1] += line
         elif line:

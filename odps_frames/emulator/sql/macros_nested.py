@@ -45,7 +45,7 @@ mc_kind(j) AS CASE json_type(j) WHEN 'NULL' THEN 'null' WHEN 'VARCHAR' THEN 'str
   ELSE CASE WHEN j IS NOT NULL THEN 'number' END END
 mc_scalar(j) AS CASE mc_kind(j) WHEN 'null' THEN NULL WHEN 'string' THEN j ->> '$'
   WHEN 'object' THEN error('a JSON object is no string') WHEN 'array'
-  THEN error('a JSON array is no string') ELSE mc_json(j) END
+  THEN error('a JSON array is no string') ELSE mc_py_json(j) END
 mc_number(j) AS CASE mc_kind(j) WHEN 'number' THEN j ->> '$' WHEN 'null' THEN NULL ELSE
   CASE WHEN j IS NOT NULL THEN error('a JSON value that is no number becomes none') END END
 mc_truth(j) AS CASE mc_kind(j) WHEN 'boolean' THEN j ->> '$' WHEN 'null' THEN NULL ELSE
