@@ -21,8 +21,8 @@ TYPE_TEXT = "type_text"
 """Where a CAST keeps the text of its type."""
 
 _PREFIXES = frozenset(
-    {"BIGINT", "DATE", "DATETIME", "DECIMAL", "DOUBLE", "FLOAT", "INTERVAL", "NULL", "SMALLINT"}
-    | {"RANGE", "TIMESTAMP", "TIMESTAMP_NTZ", "TINYINT", "UNION"}
+    {"BIGINT", "DATE", "DATETIME", "DECIMAL", "DOUBLE", "FLOAT", "INTERVAL", "JSON", "NULL"}
+    | {"RANGE", "SMALLINT", "TIMESTAMP", "TIMESTAMP_NTZ", "TINYINT", "UNION"}
 )
 """Words that are types to sqlglot and stay so: before a literal, behind a number, in a window."""
 
@@ -56,8 +56,19 @@ class MaxCompute(Hive):
         }
         FUNCTION_PARSERS: ClassVar = {
             "CAST": lambda self: self.parse_cast_text(),
+            "EXTRACT": lambda self: self.parse_extract_text(),
             "TRIM": lambda self: self.parse_trim_call(),
         }
+
+        def parse_extract_text(self) -> exp.Expr:
+            """Read ``year FROM x`` as a call of two arguments, the first of which is a text."""
+            start = self._curr.start if self._curr else 0
+            unit = self._parse_var_or_string() or self._parse_type()
+            if unit is None or not self._match(TokenType.FROM):
+                self.raise_error("Expected a unit and FROM in EXTRACT")
+            word = exp.Literal.string(unit.name)
+            word.meta["start"] = start
+            return exp.Anonymous(this="extract", expressions=[word, self._parse_assignment()])
 
         def parse_cast_text(self) -> exp.Expr:
             """Read ``value AS type`` up to the bracket that ends it; the type stays text."""

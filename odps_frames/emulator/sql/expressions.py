@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlglot import exp
@@ -11,14 +11,18 @@ from odps_frames.emulator.sql import operators
 from odps_frames.emulator.sql.aggregates import AGGREGATES, RANKINGS
 from odps_frames.emulator.sql.calls import Call
 from odps_frames.emulator.sql.casts import cast, common, implicit
+from odps_frames.emulator.sql.functions_arrays import array_overloads
 from odps_frames.emulator.sql.functions_bytes import BYTES_FUNCTIONS
 from odps_frames.emulator.sql.functions_choices import CHOICE_FUNCTIONS
+from odps_frames.emulator.sql.functions_lambdas import LAMBDA_FUNCTIONS
 from odps_frames.emulator.sql.functions_nested import NESTED_FUNCTIONS
 from odps_frames.emulator.sql.functions_numbers import NUMBER_FUNCTIONS
 from odps_frames.emulator.sql.functions_patterns import PATTERN_FUNCTIONS, pattern_matches
 from odps_frames.emulator.sql.functions_text import TEXT_FUNCTIONS
 from odps_frames.emulator.sql.functions_times import TIME_FUNCTIONS
+from odps_frames.emulator.sql.json_types import json_parsed
 from odps_frames.emulator.sql.known_functions import KNOWN_FUNCTIONS
+from odps_frames.emulator.sql.lambdas import Lambda
 from odps_frames.emulator.sql.literals import cast_of, literal, negated
 from odps_frames.emulator.sql.names import column, index, member
 from odps_frames.emulator.sql.scopes import Scope, only, refuse_rest
@@ -46,6 +50,7 @@ FUNCTIONS: Mapping[str, Function] = {
     **CHOICE_FUNCTIONS,
     **TIME_FUNCTIONS,
     **NESTED_FUNCTIONS,
+    **array_overloads(TEXT_FUNCTIONS),
 }
 
 
@@ -61,6 +66,10 @@ class Binder:
     """The texts of the keys, where the rows are groups."""
     aggregates: bool = False
     windows: bool = False
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    """Of the lambdas around, by their names in small letters."""
+    depth: int = 0
+    """How many lambdas are around."""
 
     def bind(self, node: exp.Expr) -> Value:
         """Bind an expression.
@@ -122,7 +131,40 @@ class Binder:
             if type(side) in operators.BITWISE and type(side) is not type(node):
                 raise self.context.unsupported(node, "mixing & | ^ without brackets")
 
+    def _parameter(self, node: exp.Expr) -> Value:
+        found = self.parameters.get(node.name.lower())
+        if found is None:
+            raise self.context.fault(node, f"column {node.name} cannot be resolved")
+        return found
+
+    def _lambda(self, node: exp.Expr) -> Lambda:
+        """Return a function that is bound when the types of its parameters are known."""
+        only(self.context, node, "this", "expressions", what="->")
+        names = tuple(name.name.lower() for name in node.expressions)
+        if len(set(names)) != len(names):
+            raise self.context.fault(node, f"parameters stand twice: {', '.join(names)}")
+        if node.find(exp.Query):
+            raise self.context.unsupported(node, "a query inside a function such as x -> x + 1")
+
+        def body(values: Mapping[str, Value]) -> Value:
+            inner = replace(
+                self,
+                aggregates=False,
+                windows=False,
+                parameters={**self.parameters, **values},
+                depth=self.depth + 1,
+            )
+            return inner.bind(node.this)
+
+        return Lambda(names, self.depth, body)
+
     def _column(self, node: exp.Expr) -> Value:
+        first, *rest = [part.name for part in node.parts]  # type: ignore[attr-defined]  # of Column
+        if first.lower() in self.parameters:
+            value = self.parameters[first.lower()]
+            for name in rest:
+                value = member(self.context, node, value, name)
+            return value
         found, depth = column(self.context, self.scope, node)
         if self.groups is not None and depth == 0 and found.sql not in self.groups:
             raise self.context.fault(
@@ -288,10 +330,18 @@ class Binder:
             after = " without OVER" if name in RANKINGS else " of MaxCompute"
             raise self.context.unsupported(node, f"function {name}{after}")
         only(self.context, node, "this", "expressions", what=name)
-        return function(Call(name, self._arguments(node), self.context, node))
-
-    def _arguments(self, node: exp.Expr) -> tuple[Value, ...]:
-        return tuple(self.bind(argument) for argument in node.expressions)
+        functions = {
+            place: self._lambda(argument)
+            for place, argument in enumerate(node.expressions)
+            if isinstance(argument, exp.Lambda)
+        }
+        if functions and name not in LAMBDA_FUNCTIONS:
+            raise self.context.fault(node, f"function {name} takes no function as an argument")
+        values = tuple(
+            NULL if place in functions else self.bind(argument)
+            for place, argument in enumerate(node.expressions)
+        )
+        return function(Call(name, values, self.context, node, functions))
 
     def aggregate(self, node: exp.Expr, over: str | None = None) -> Value:
         """Bind a function of a group, or, given its OVER, of a window."""
@@ -322,7 +372,9 @@ class Binder:
         exp.RawString: lambda self, node: literal(self.context, node),
         exp.Cast: lambda self, node: cast_of(self.context, node, self.bind),
         exp.TryCast: lambda self, node: cast_of(self.context, node, self.bind),
+        exp.ParseJSON: lambda self, node: json_parsed(self.bind(node.this).sql),
         exp.Column: _column,
+        exp.Identifier: _parameter,
         exp.And: _logic,
         exp.Or: _logic,
         exp.Not: _not,

@@ -21,15 +21,17 @@ _TIMES = """
 add_months current_date current_timestamp current_timezone date_add date_format date_sub dateadd
 datediff datepart datetrunc day dayofmonth dayofweek dayofyear extract from_unixtime
 from_utc_timestamp getdate hour isdate last_day lastday minute month months_between next_day now
-quarter second to_date to_millis to_timestamp to_utc_timestamp unix_timestamp weekday weekofyear
+quarter second to_date to_millis to_timestamp to_utc_timestamp trunc_time unix_timestamp weekday weekofyear
 year
 """
 _NESTED = """
 all_match any_match array array_contains array_distinct array_except array_intersect array_join
 array_max array_min array_normalize array_position array_reduce array_remove array_repeat array_sort
 array_union arrays_overlap arrays_zip combinations cosine_similarity element_at explode field filter
-flatten index inline json_array json_array_length json_exists json_extract json_format json_get
-json_keys json_object json_parse json_pretty json_serialize json_set json_type json_valid map
+flatten index inline json_array json_array_length json_contains json_exists json_explode
+json_extract json_format json_get json_insert json_keys json_length
+json_object json_parse json_pretty json_serialize json_set json_strip_nulls json_type
+json_unquote json_valid map
 map_concat map_entries map_filter map_from_arrays map_from_entries map_keys map_values map_zip_with
 mapexplode multimap_from_entries named_struct ngrams posexplode reverse sequence shuffle size slice
 sort_array struct to_json transform transform_keys transform_values zip_with

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from odps_frames.emulator.sql.json_rows import JSON_ROW_FUNCTIONS
 from odps_frames.emulator.sql.macros import macros
 from odps_frames.emulator.sql.row_functions import ROW_FUNCTIONS
 from odps_frames.emulator.sql.tokens import SqlFault
@@ -69,9 +70,10 @@ class Run:
             self._connection = connection
         try:
             self.stop_if_cancelled()
-            for statement in (*_QUIET, *macros(self._planned.zone, self._planned.sql)):
+            words = macros(self._planned.zone, self._planned.sql)
+            for statement in (*_QUIET, *words):
                 connection.execute(statement)
-            _define_row_functions(connection, self._planned.sql)
+            _define_row_functions(connection, " ".join((self._planned.sql, *words)))
             for number, source in enumerate(self._planned.sources):
                 connection.register(f"a{number}", _table_of(source, files))
             for batch in connection.sql(self._planned.sql).to_arrow_reader(BATCH_ROWS):
@@ -127,8 +129,9 @@ class Run:
 
 
 def _define_row_functions(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    for name in {*re.findall(r"\bmc_py_\w+", sql)} & ROW_FUNCTIONS.keys():
-        function = ROW_FUNCTIONS[name]
+    known = {**ROW_FUNCTIONS, **JSON_ROW_FUNCTIONS}
+    for name in {*re.findall(r"\bmc_py_\w+", sql)} & known.keys():
+        function = known[name]
         connection.create_function(
             name,
             function.of_columns(),
