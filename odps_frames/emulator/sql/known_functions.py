@@ -21,8 +21,8 @@ _TIMES = """
 add_months current_date current_timestamp current_timezone date_add date_format date_sub dateadd
 datediff datepart datetrunc day dayofmonth dayofweek dayofyear extract from_unixtime
 from_utc_timestamp getdate hour isdate last_day lastday minute month months_between next_day now
-quarter second to_date to_millis to_timestamp to_utc_timestamp trunc_time unix_timestamp weekday weekofyear
-year
+quarter second to_date to_millis to_timestamp to_utc_timestamp trunc_time unix_timestamp weekday
+weekofyear year
 """
 _NESTED = """
 all_match any_match array array_contains array_distinct array_except array_intersect array_join
