@@ -57,8 +57,8 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     ),
     (
         (
-            "select name, transform(sort_array(collect_list(v)), x -> x + 1) from t where v is not null "
-            "group by name order by name"
+            "select name, transform(sort_array(collect_list(v)), x -> x + 1) from t "
+            "where v is not null group by name order by name"
         ),
         [["a", [11, 41]], ["b", [21]], ["c", [31]]],
     ),
@@ -72,8 +72,8 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     # Elements that are equal keep their order.
     (
         (
-            "select array_sort(array('b1', 'a1', 'b2', 'a2'), (x, y) -> case when substr(x, 1, 1) < "
-            "substr(y, 1, 1) then -1L when substr(x, 1, 1) > substr(y, 1, 1) then 1L else 0L end)"
+            "select array_sort(array('b1', 'a1', 'b2', 'a2'), (x, y) -> case when "
+            "substr(x, 1, 1) < substr(y, 1, 1) then -1L when substr(x, 1, 1) > substr(y, 1, 1) then 1L else 0L end)"
         ),
         [[["a1", "a2", "b1", "b2"]]],
     ),
