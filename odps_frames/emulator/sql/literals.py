@@ -46,7 +46,7 @@ _PREFIXED = {
 
 
 def literal(context: Context, node: exp.Expr) -> Value:
-    """Bind a literal: whole numbers are BIGINT, others DOUBLE."""
+    """Bind a literal: whole numbers that fit are BIGINT, others DOUBLE."""
     if isinstance(node, exp.HexString):
         return _binary(context, node)
     text = str(node.this)
@@ -63,9 +63,8 @@ def negated(context: Context, node: exp.Expr) -> Value:
 def _number(context: Context, node: exp.Expr, text: str) -> Value:
     if re.fullmatch(r"-?\d+", text):
         number = int(text)
-        if not -_LIMIT <= number < _LIMIT:
-            raise context.fault(node, f"number {text} does not fit bigint")
-        return Value(f"CAST({number} AS BIGINT)", BIGINT, number)
+        if -_LIMIT <= number < _LIMIT:
+            return Value(f"CAST({number} AS BIGINT)", BIGINT, number)
     if not re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
         raise context.fault(node, f"Parse exception - {text!r} is no number", PARSE)
     return Value(f"CAST({text_literal(text)} AS DOUBLE)", DOUBLE, float(text))
