@@ -19,6 +19,7 @@ from odps_frames.emulator.sql.grouped import aggregate, grouping
 from odps_frames.emulator.sql.intervals import interval
 from odps_frames.emulator.sql.literals import cast_of, literal, negated
 from odps_frames.emulator.sql.names import column, index, member, name_of
+from odps_frames.emulator.sql.once import once
 from odps_frames.emulator.sql.rankings import RANKINGS
 from odps_frames.emulator.sql.scopes import Scope, only, refuse_rest
 from odps_frames.emulator.sql.values import (
@@ -129,6 +130,8 @@ class Binder:
                 raise self.context.unsupported(node, "mixing & | ^ without brackets")
 
     def _column(self, node: exp.Expr) -> Value:
+        if node.name.lower() == "grouping__id" and not self.scope.columns("grouping__id"):
+            raise self.context.unsupported(node, "grouping__id; use grouping_id(…)")
         found, depth = column(self.context, self.scope, node)
         if self.groups is not None and depth == 0 and found.sql not in self.groups:
             raise self.context.fault(
@@ -163,7 +166,8 @@ class Binder:
             otherwise = node.args.get("false")
         else:
             only(self.context, node, "this", "ifs", "default", what="CASE")
-            branches = [self._branch(node.this, part) for part in node.args["ifs"]]
+            subject = self.bind(node.this) if node.this else None
+            branches = [self._branch(subject, part) for part in node.args["ifs"]]
             otherwise = node.args.get("default")
         default = self.bind(otherwise) if otherwise else NULL
         type_, values = self._meet(node, [*(value for _, value in branches), default])
@@ -173,11 +177,10 @@ class Binder:
         )
         return Value(f"(CASE {text} ELSE {values[-1].sql} END)", type_)
 
-    def _branch(self, subject: exp.Expr | None, part: exp.Expr) -> tuple[str, Value]:
+    def _branch(self, subject: Value | None, part: exp.Expr) -> tuple[str, Value]:
         if subject is None:
             return self.condition(part.this), self.bind(part.args["true"])
-        value = self.bind(subject)
-        same = operators.compare(self.context, part, "=", value, self.bind(part.this))
+        same = operators.compare(self.context, part, "=", subject, self.bind(part.this))
         return same.sql, self.bind(part.args["true"])
 
     def _meet(self, node: exp.Expr, values: Sequence[Value]) -> tuple[DataType | None, list[Value]]:
@@ -240,7 +243,10 @@ class Binder:
             after = " without OVER" if name in RANKINGS else ""
             raise self.context.unsupported(node, f"function {name}{after}")
         only(self.context, node, "this", "expressions", what=name)
-        return function(Call(name, self._arguments(node), self.context, node))
+        return once(
+            self._arguments(node),
+            lambda values: function(Call(name, values, self.context, node)),
+        )
 
     def _arguments(self, node: exp.Expr) -> tuple[Value, ...]:
         return tuple(self.bind(argument) for argument in node.expressions)

@@ -10,11 +10,13 @@ from sqlglot import exp
 
 from odps_frames.emulator.sql.casts import cast
 from odps_frames.emulator.sql.dialect import TYPE_TEXT
+from odps_frames.emulator.sql.once import once
 from odps_frames.emulator.sql.scopes import PARSE, only
 from odps_frames.emulator.sql.values import (
     BIGINT,
     BINARY,
     DOUBLE,
+    NULL,
     STRING,
     Value,
     text_literal,
@@ -87,9 +89,9 @@ def cast_of(context: Context, node: exp.Expr, bind: Callable[[exp.Expr], Value])
         digits = str(node.this.this).replace(".", "")  # 3.14BD is as wide as it is written
         type_ = DecimalType(max(len(digits), type_.scale, 1), type_.scale)
     value = bind(node.this)
-    found = cast(value, type_)
-    if found is None:
+    if cast(value, type_) is None:
         raise context.unsupported(node, f"CAST from {value.type} to {type_}")
+    found = once([value], lambda values: cast(values[0], type_) or NULL)
     if TYPE_TEXT not in node.meta and node.this.is_string and not _is_decimal(type_):
         return Value(_checked(context, node, found), type_)
     return found

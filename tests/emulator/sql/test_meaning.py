@@ -58,8 +58,10 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     (f"select count(distinct n) from (select count(*) over (order by d) n from {TIES}) q", [[3]]),
     # Functions that are no aggregates see all rows of its place.
     (
-        f"select count(distinct l) from (select last_value(v) over (order by d) l, d from {TIES}) "
-        "q where d = 1",
+        (
+            "select count(distinct l) from (select last_value(v) over (order by d) l, d "
+            f"from {TIES}) q where d = 1"
+        ),
         [[1]],
     ),
     (
@@ -125,8 +127,23 @@ def test_what_could_mean_something_else_is_refused(answers: Answers, sql: str, w
     assert words in str(answers.fault(sql))
 
 
-def test_text_that_multiplies_is_refused_before_it_fills_the_memory(answers: Answers) -> None:
+def test_arguments_that_a_function_says_twice_do_not_multiply(answers: Answers) -> None:
     nested = "name"
     for _ in range(40):
         nested = f"nullif({nested}, 'x')"
+    sql = f"select {nested} k, count(*) from t where id in (1, 5) group by {nested}"
+    assert answers.rows(sql) == [["a", 2]]
+
+
+def test_casts_of_casts_do_not_multiply(answers: Answers) -> None:
+    nested = "id"
+    for _ in range(15):
+        nested = f"cast(cast({nested} as string) as bigint)"
+    assert answers.rows(f"select {nested} from t where id = 5") == [[5]]
+
+
+def test_text_that_multiplies_is_refused_before_it_fills_the_memory(answers: Answers) -> None:
+    nested = "id"
+    for _ in range(30):
+        nested = f"case {nested} when 1 then 1 when 2 then 2 else 3 end"
     assert "so long when written out" in str(answers.fault(f"select {nested} from t"))
