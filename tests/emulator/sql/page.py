@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from odps_frames.emulator.sql.aggregates import AGGREGATES, RANKINGS
-from odps_frames.emulator.sql.expressions import FUNCTIONS
+from odps_frames.emulator.sql.functions import FUNCTIONS
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
 PAGE = FOLDER.parents[3] / "docs" / "sql.md"
