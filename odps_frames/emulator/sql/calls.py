@@ -42,6 +42,8 @@ _WORDS: Mapping[str, DataType] = {
     "timestamp": TIMESTAMP,
 }
 
+_TEXTS = MapType(STRING, STRING)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -110,18 +112,22 @@ class Call:
     def array(self, place: int) -> tuple[Value, DataType]:
         """Return an argument that is an array, with the type of its elements.
 
+        A bare NULL is one of texts.
+
         Raises
         ------
         SqlFault
             When it is no array.
         """
         value = self.args[place]
+        if value.type is None and place not in self.functions:
+            return Value("CAST(NULL AS VARCHAR[])", ArrayType(STRING)), STRING
         if isinstance(value.type, ArrayType):
             return value, value.type.element
         raise self._no(place, "an array")
 
     def map(self, place: int) -> tuple[Value, MapType]:
-        """Return an argument that is a map.
+        """Return an argument that is a map; a bare NULL is one of texts.
 
         Raises
         ------
@@ -129,6 +135,8 @@ class Call:
             When it is none.
         """
         value = self.args[place]
+        if value.type is None and place not in self.functions:
+            return Value("CAST(NULL AS MAP(VARCHAR, VARCHAR))", _TEXTS), _TEXTS
         if isinstance(value.type, MapType):
             return value, value.type
         raise self._no(place, "a map")
@@ -152,7 +160,7 @@ class Call:
         return found
 
     def _no(self, place: int, what: str) -> SqlFault:
-        given = "a function" if place in self.functions else self.args[place].type
+        given = "a function" if place in self.functions else self.args[place].type or "null"
         return self.fault(
             f"argument {place + 1} of function {self.name} is {given}; expected {what}"
         )

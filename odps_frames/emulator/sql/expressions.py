@@ -11,16 +11,8 @@ from odps_frames.emulator.sql import operators, predicates
 from odps_frames.emulator.sql.aggregates import AGGREGATES, GROUPINGS
 from odps_frames.emulator.sql.calls import Call
 from odps_frames.emulator.sql.casts import cast, common, implicit
-from odps_frames.emulator.sql.functions_arrays import array_overloads
-from odps_frames.emulator.sql.functions_bytes import BYTES_FUNCTIONS
-from odps_frames.emulator.sql.functions_catalog import CATALOG_FUNCTIONS
-from odps_frames.emulator.sql.functions_choices import CHOICE_FUNCTIONS
+from odps_frames.emulator.sql.functions import FUNCTIONS
 from odps_frames.emulator.sql.functions_lambdas import LAMBDA_FUNCTIONS
-from odps_frames.emulator.sql.functions_nested import NESTED_FUNCTIONS
-from odps_frames.emulator.sql.functions_numbers import NUMBER_FUNCTIONS
-from odps_frames.emulator.sql.functions_patterns import PATTERN_FUNCTIONS
-from odps_frames.emulator.sql.functions_text import TEXT_FUNCTIONS
-from odps_frames.emulator.sql.functions_times import TIME_FUNCTIONS
 from odps_frames.emulator.sql.grouped import aggregate, grouping
 from odps_frames.emulator.sql.intervals import interval
 from odps_frames.emulator.sql.json_types import json_parsed
@@ -46,26 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from odps_frames.emulator.sql.bound import BoundQuery
-    from odps_frames.emulator.sql.calls import Function
     from odps_frames.emulator.sql.scopes import Context
     from odps_frames.model.types import DataType
 
-__all__ = ["FUNCTIONS", "Binder"]
+__all__ = ["Binder", "name_of"]
 
 MAX_LETTERS = 4_000_000
 """Some functions say an argument more than once, so that nesting them multiplies its text."""
-
-FUNCTIONS: Mapping[str, Function] = {
-    **TEXT_FUNCTIONS,
-    **PATTERN_FUNCTIONS,
-    **NUMBER_FUNCTIONS,
-    **BYTES_FUNCTIONS,
-    **CHOICE_FUNCTIONS,
-    **TIME_FUNCTIONS,
-    **NESTED_FUNCTIONS,
-    **array_overloads(TEXT_FUNCTIONS),
-    **CATALOG_FUNCTIONS,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ def _array(call: Call) -> Value:
 def _pair(call: Call) -> tuple[str, str, DataType]:
     """Return two arrays, and the type of their elements."""
     call.count(2)
-    types = [call.array(place)[1] for place in (0, 1)]
+    types = [call.array(place)[1] for place in (0, 1) if call.args[place].type]
     try:
         element = common(types) or STRING
     except TypeError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from odps_frames.emulator.sql.calls import Call
 from odps_frames.emulator.sql.casts import common, implicit
-from odps_frames.emulator.sql.expressions import FUNCTIONS
+from odps_frames.emulator.sql.functions import FUNCTIONS
 from odps_frames.emulator.sql.scopes import only
 from odps_frames.emulator.sql.values import (
     BIGINT,

@@ -73,7 +73,8 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     (
         (
             "select array_sort(array('b1', 'a1', 'b2', 'a2'), (x, y) -> case when "
-            "substr(x, 1, 1) < substr(y, 1, 1) then -1L when substr(x, 1, 1) > substr(y, 1, 1) then 1L else 0L end)"
+            "substr(x, 1, 1) < substr(y, 1, 1) then -1L when substr(x, 1, 1) > substr(y, 1, 1) "
+            "then 1L else 0L end)"
         ),
         [[["a1", "a2", "b1", "b2"]]],
     ),
@@ -140,7 +141,10 @@ def test_what_does_not_fit_is_refused(answers: Answers, sql: str, words: str) ->
 def test_a_column_of_json_is_read_as_it_was_written(answers: Answers) -> None:
     answers.client.create_table("json_table", {"id": "bigint", "v": "json"})
     texts = ['{"b": 1, "a": [1, 2.50]}', None, "[3]"]
-    data = {"id": pa.array([1, 2, 3], pa.int64()), "v": pa.array(texts, pa.string())}
+    data: dict[str, Any] = {
+        "id": pa.array([1, 2, 3], pa.int64()),
+        "v": pa.array(texts, pa.string()),
+    }
     of.to_odps(pa.table(data), "json_table", client=answers.client)
     found = answers.rows(
         "select v, v['a'][1], v[0], json_format(v), cast(v['b'] as bigint) "
