@@ -13,7 +13,7 @@ from sqlglot.dialects.hive import Hive
 from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-from odps_frames.emulator.sql.tokens import SqlFault, Token, TokenKind
+from odps_frames.emulator.sql.tokens import SqlFault, Token, TokenKind, tokens_of
 
 __all__ = ["TYPE_TEXT", "MaxCompute", "parse_query", "place_of"]
 
@@ -115,7 +115,7 @@ def parse_query(sql: str) -> exp.Expr:
     try:
         found = MaxCompute().parse(sql)
     except ParseError as error:
-        raise _fault(error) from None
+        raise _named(sql) or _fault(error) from None
     except RecursionError:
         message = "Parse exception - the query is nested too deeply"
         raise SqlFault("ODPS-0130161", message) from None
@@ -127,6 +127,17 @@ def parse_query(sql: str) -> exp.Expr:
         message = "Parse exception - expected one query, and nothing after it"
         raise SqlFault("ODPS-0130161", message, place_of(more[0] if more else statement, sql))
     return statement
+
+
+def _named(sql: str) -> SqlFault | None:
+    """Return the refusal of a clause that MaxCompute has and sqlglot cannot read."""
+    tokens = tokens_of(sql)
+    for place, token in enumerate(tokens):
+        using = any(later.is_word("USING") for later in tokens[place:])
+        if token.is_word("MATCH_RECOGNIZE") or (token.is_word("TRANSFORM") and using):
+            message = f"{token.value.upper()} is not supported here"
+            return SqlFault("ODPS-0130071", f"Semantic analysis exception - {message}", token)
+    return None
 
 
 def _fault(error: ParseError) -> SqlFault:

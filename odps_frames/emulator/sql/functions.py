@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from odps_frames.emulator.sql.functions_arrays import array_overloads
 from odps_frames.emulator.sql.functions_bytes import BYTES_FUNCTIONS
+from odps_frames.emulator.sql.functions_catalog import CATALOG_FUNCTIONS
 from odps_frames.emulator.sql.functions_choices import CHOICE_FUNCTIONS
 from odps_frames.emulator.sql.functions_nested import NESTED_FUNCTIONS
 from odps_frames.emulator.sql.functions_numbers import NUMBER_FUNCTIONS
@@ -29,4 +30,5 @@ FUNCTIONS: Mapping[str, Function] = {
     **TIME_FUNCTIONS,
     **NESTED_FUNCTIONS,
     **array_overloads(TEXT_FUNCTIONS),
+    **CATALOG_FUNCTIONS,
 }

@@ -37,25 +37,20 @@ def _number(call: Call, place: int) -> Value:
     return value if family(value.type) in _NUMBERS else call.to(place, DOUBLE)
 
 
-def _real(call: Call, place: int) -> str:
-    """Return an argument as DOUBLE, of a function whose result for decimals is a decimal."""
-    if isinstance(call.args[place].type, DecimalType):
-        raise call.fault(f"{call.name} of decimals is not supported here; cast them to double")
-    return call.sql(place, "double")
-
-
-def _math(form: str, n: int = 1) -> Function:
-    """Make a function of doubles, which gives decimals for decimals."""
+def _real(form: str) -> Function:
+    """Make a function of a double that takes no decimals."""
 
     def carry_out(call: Call) -> Value:
-        call.count(n)
-        return Value(f"({form.format(*(_real(call, place) for place in range(n)))})", DOUBLE)
+        call.count(1)
+        if isinstance(call.args[0].type, DecimalType):
+            raise call.fault(f"{call.name} of decimals is not supported here; cast them to double")
+        return Value(f"({form.format(call.sql(0, 'double'))})", DOUBLE)
 
     return carry_out
 
 
 def _doubles(form: str, words: str = "double") -> Function:
-    """Make a function that gives DOUBLE whatever the numbers are."""
+    """Make a function of doubles, which decimals become."""
     return simple((words, "double", form))
 
 
@@ -165,6 +160,16 @@ def _of_integer(form: str, result: str) -> Function:
     return carry_out
 
 
+def _bit_count(call: Call) -> Value:
+    call.count(1)
+    value = call.args[0]
+    if value.type is None:
+        raise call.fault("argument 1 of function bit_count is NULL; expected a whole number")
+    if value.type == BOOLEAN:
+        return Value(f"CAST({value.sql} AS BIGINT)", BIGINT)
+    return Value(f"CAST(bit_count({_integer(call, 0).sql}) AS BIGINT)", BIGINT)
+
+
 def _isnan(call: Call) -> Value:
     call.count(1)
     return Value(f"coalesce(isnan({call.sql(0, 'double')}), FALSE)", BOOLEAN)
@@ -216,15 +221,15 @@ NUMBER_FUNCTIONS: Mapping[str, Function] = {
     "trunc": _trunc,
     "negative": _signed("-{0}"),
     "positive": _signed("{0}"),
-    "sign": _math("CAST(sign({0}) AS DOUBLE)"),
+    "sign": _real("CAST(sign({0}) AS DOUBLE)"),
     "mod": _mod,
     "pmod": _pmod,
-    "pow": _math("pow({0}, {1})", 2),
-    "power": _math("pow({0}, {1})", 2),
-    "sqrt": _math("CASE WHEN {0} >= 0 THEN sqrt({0}) END"),
-    "cbrt": _math("cbrt({0})"),
-    "exp": _math("exp({0})"),
-    "ln": _math("CASE WHEN {0} > 0 THEN ln({0}) END"),
+    "pow": _doubles("pow({0}, {1})", "double double"),
+    "power": _doubles("pow({0}, {1})", "double double"),
+    "sqrt": _doubles("CASE WHEN {0} >= 0 THEN sqrt({0}) END"),
+    "cbrt": _real("cbrt({0})"),
+    "exp": _doubles("exp({0})"),
+    "ln": _doubles("CASE WHEN {0} > 0 THEN ln({0}) END"),
     "log": _doubles(
         "CASE WHEN {0} > 0 AND {0} <> 1 AND {1} > 0 THEN ln({1}) / ln({0}) END", "double double"
     ),
@@ -234,17 +239,17 @@ NUMBER_FUNCTIONS: Mapping[str, Function] = {
     "pi": _constant(math.pi),
     "degrees": _doubles("{0} * 180 / pi()"),
     "radians": _doubles("radians({0})"),
-    "sin": _math("sin({0})"),
-    "cos": _math("cos({0})"),
-    "tan": _math("tan({0})"),
-    "cot": _math("cot({0})"),
-    "asin": _math("CASE WHEN {0} BETWEEN -1 AND 1 THEN asin({0}) END"),
-    "acos": _math("CASE WHEN {0} BETWEEN -1 AND 1 THEN acos({0}) END"),
+    "sin": _doubles("sin({0})"),
+    "cos": _doubles("cos({0})"),
+    "tan": _doubles("tan({0})"),
+    "cot": _doubles("cot({0})"),
+    "asin": _doubles("CASE WHEN {0} BETWEEN -1 AND 1 THEN asin({0}) END"),
+    "acos": _doubles("CASE WHEN {0} BETWEEN -1 AND 1 THEN acos({0}) END"),
     "atan": _doubles("atan({0})"),
     "atan2": _doubles("atan2({0}, {1})", "double double"),
-    "sinh": _math("sinh({0})"),
-    "cosh": _math("cosh({0})"),
-    "tanh": _math("tanh({0})"),
+    "sinh": _doubles("sinh({0})"),
+    "cosh": _doubles("cosh({0})"),
+    "tanh": _doubles("tanh({0})"),
     "isnan": _isnan,
     "rand": _rand,
     "factorial": _of_integer("mc_factorial({0})", "bigint"),
@@ -253,6 +258,7 @@ NUMBER_FUNCTIONS: Mapping[str, Function] = {
     "width_bucket": simple(
         ("double double double bigint", "bigint", "mc_bucket({0}, {1}, {2}, {3})")
     ),
+    "bit_count": _bit_count,
     "bitand": simple(("bigint bigint", "bigint", "{0} & {1}")),
     "bitor": simple(("bigint bigint", "bigint", "{0} | {1}")),
     "bitxor": simple(("bigint bigint", "bigint", "xor({0}, {1})")),

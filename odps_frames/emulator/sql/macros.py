@@ -21,6 +21,8 @@ _ANY_DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _ANY_CLOCK = r"([01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}"
 _FRACTION = r"([.][0-9]{1,9})?"
 
+_HALF = f"{10**19}::HUGEINT"
+
 _PLAIN = rf"""
 mc_mod(x, n) AS ((x % n) + n) % n
 mc_div(x, n) AS (x - mc_mod(x, n)) // n
@@ -51,6 +53,26 @@ mc_cut(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
 mc_trimmed(a) AS CASE WHEN len(a) = 1 THEN a ELSE list_slice(a, 1, coalesce(list_max(
   list_filter(generate_series(1, CAST(len(a) AS BIGINT)), lambda p: a[p] <> '')), 0)) END
 mc_civil(ts) AS epoch_us(ts)::HUGEINT * 1000
+mc_unscaled(x) AS CAST(replace(CAST(x AS VARCHAR), '.', '') AS HUGEINT)
+mc_product(a, b, high, middle, low) AS list_transform([struct_pack(s := sign(a) * sign(b),
+  ah := abs(a) // {_HALF}, al := abs(a) % {_HALF},
+  bh := abs(b) // {_HALF}, bl := abs(b) % {_HALF})],
+  lambda v: v.s * (v.ah * v.bh * high + (v.ah * v.bl + v.al * v.bh) * middle
+  + (v.al * v.bl) // low))[1]
+mc_long(a, b, steps) AS list_reduce(list_transform(steps, lambda e: struct_pack(q := e,
+  r := 0::HUGEINT)), lambda s, e: struct_pack(q := s.q * e.q + (s.r * e.q) // b,
+  r := (s.r * e.q) % b), struct_pack(q := a // b, r := a % b))
+mc_quotient(a, b, steps, up) AS list_transform([struct_pack(a := abs(a), b := abs(b),
+  g := gcd(a, b), s := sign(a) * sign(b))], lambda v: CASE WHEN v.b <> 0 THEN v.s * list_transform(
+  [mc_long(v.a // v.g, v.b // v.g, steps)], lambda w: w.q + CASE WHEN up
+  AND w.r >= v.b // v.g - w.r THEN 1 ELSE 0 END)[1] END)[1]
+mc_entries(m) AS list_transform(map_entries(m), lambda e: struct_pack(k := e.key, v := e.value))
+mc_some(l) AS CASE WHEN len(l) > 0 THEN l ELSE [NULL] END
+mc_firsts(l) AS list_transform([struct_pack(l := l, ks := list_transform(l, lambda x: x.k))],
+  lambda v: list_filter(v.l, lambda e, i: list_position(v.ks, e.k) = i))[1]
+mc_first_entries(l) AS map_from_entries(mc_firsts(l))
+mc_all_entries(l) AS map_from_entries(list_transform(mc_firsts(l), lambda x: struct_pack(k := x.k,
+  v := list_transform(list_filter(l, lambda e: e.k = x.k), lambda e: e.v))))
 mc_wall(n) AS make_timestamp(CAST(mc_div(n, 1000) AS BIGINT))
 """
 _FIXED = (_PLAIN, TIME_MACROS, NESTED_MACROS, TEXT_MACROS, PATTERN_MACROS, NUMBER_MACROS)

@@ -14,7 +14,7 @@ from odps_frames.model.types import ArrayType, MapType, StructType
 if TYPE_CHECKING:
     from odps_frames.emulator.sql.scopes import Context, Named, Relation, Scope
 
-__all__ = ["column", "index", "member"]
+__all__ = ["column", "index", "member", "name_of"]
 
 
 def column(context: Context, scope: Scope, node: exp.Expr) -> tuple[Value, int]:
@@ -113,3 +113,8 @@ def index(context: Context, node: exp.Expr, value: Value, place: Value) -> Value
             raise context.fault(node, f"{place.type} is neither a name nor a place in JSON")
         return found
     raise context.fault(node, f"{value.type} has no elements")
+
+
+def name_of(node: exp.Expr) -> str:
+    """Return the name of a function, in small letters."""
+    return node.name.lower()

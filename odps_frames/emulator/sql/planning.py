@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.catalog.contents import list_partitions
 from odps_frames.emulator.catalog.tables import find_table
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.read_plan import make_plan
@@ -78,18 +79,30 @@ def plan_query(
     """
     tables: list[Table] = []
 
-    def find(parts: Sequence[str]) -> tuple[TableRef, list[tuple[str, DataType]]] | None:
+    def look_up(parts: Sequence[str]) -> Table | None:
         try:
-            table = find_table(connection, ref_of(parts, project, hints))
+            return find_table(connection, ref_of(parts, project, hints))
         except (NotFound, ValueError):
             return None
+
+    def find(parts: Sequence[str]) -> tuple[TableRef, list[tuple[str, DataType]]] | None:
+        table = look_up(parts)
         if table is None:
             return None
         tables.append(table)
         return table.ref, [(column.name, column.type) for column in table.schema.all_columns]
 
+    def partitions(parts: Sequence[str]) -> Sequence[tuple[tuple[str, ...], int]] | None:
+        table = look_up(parts)
+        if table is None:
+            return None
+        kept = list_partitions(connection, table.id) if table.partition_columns else ()
+        return [(found.values, found.contents.n_rows) for found in kept]
+
     zone = zone_of(hints)
-    context = Context(sql=sql, zone=zone, now=now, hints=hints, find_table=find)
+    context = Context(
+        sql=sql, zone=zone, now=now, hints=hints, find_table=find, find_partitions=partitions
+    )
     try:
         bound = typed(Queries(context, {}).bind(parse_query(sql)), context)
     except RecursionError:

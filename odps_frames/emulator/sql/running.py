@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from tempfile import TemporaryDirectory
@@ -32,8 +33,14 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
+    "memory_limit": "2GiB",
+    "threads": min(os.cpu_count() or 1, 4),
 }
-"""No file, no address and no variable of this process can be named in a query."""
+"""No file, no address and no variable of this process can be named in a query.
+
+A query takes a share of the machine that leaves room for the process around it; what does not fit
+goes to a temporary folder.
+"""
 
 
 _QUIET = ("SET enable_progress_bar = true", "SET enable_progress_bar_print = false")
@@ -153,5 +160,5 @@ def _table_of(source: Source, files: Files) -> pa.Table:
 def _fault(error: Exception) -> SqlFault:
     """Say what DuckDB could not calculate, without the text that it was given."""
     what = str(error).split("\n\nLINE ", 1)[0].strip()
-    what = re.sub(r"^Invalid Input Error: (Python exception [^:]*: ValueError: )?", "", what)
+    what = re.sub(r"^Invalid Input Error: (Python exception [^:]*: \w+: )?", "", what)
     return SqlFault("ODPS-0121035", f"Illegal type cast or calculation - {what}")

@@ -52,6 +52,8 @@ class Context:
     hints: Mapping[str, str]
     find_table: Callable[[Sequence[str]], tuple[TableRef, Sequence[tuple[str, DataType]]] | None]
     """Looks a table up by the parts of its name."""
+    find_partitions: Callable[[Sequence[str]], Sequence[tuple[tuple[str, ...], int]] | None]
+    """Lists the partitions of a table with the numbers of their rows; None where it has none."""
     tables: list[TableRef] = field(default_factory=list)
     """The tables that are read, in the order of their aliases ``r0``, ``r1``, …"""
     parts: list[tuple[str, str]] = field(default_factory=list)
@@ -62,6 +64,10 @@ class Context:
         """Return a name that nothing else in the DuckDB text has."""
         self._numbers += 1
         return f"s{self._numbers}"
+
+    def on(self, setting: str) -> bool:
+        """Whether a setting says true."""
+        return self.hints.get(setting, "").strip().lower() == "true"
 
     def fault(self, node: exp.Expr | None, message: str, code: str = SEMANTIC) -> SqlFault:
         """Make the error of a place in the query."""
@@ -82,11 +88,19 @@ class Scope:
     """Columns of USING, which belong to no relation alone."""
     parent: Scope | None = None
 
-    def adding(self, relation: Relation, merged: tuple[Named, ...] = ()) -> Scope:
-        """Return a scope with one relation more."""
-        hidden = {column.name.lower() for column in merged}
+    def beside(self, other: Scope) -> Scope:
+        """Return a scope with the relations of another one behind its own."""
+        return replace(
+            self,
+            relations=(*self.relations, *other.relations),
+            merged=(*self.merged, *other.merged),
+        )
+
+    def merging(self, columns: tuple[Named, ...]) -> Scope:
+        """Return a scope in which columns of several relations are one."""
+        hidden = {column.name.lower() for column in columns}
         kept = tuple(column for column in self.merged if column.name.lower() not in hidden)
-        return replace(self, relations=(*self.relations, relation), merged=(*merged, *kept))
+        return replace(self, merged=(*columns, *kept))
 
     def star(self) -> Iterator[Named]:
         """Yield what ``*`` stands for."""

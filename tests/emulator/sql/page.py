@@ -13,8 +13,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from odps_frames.emulator.sql.aggregates import AGGREGATES, RANKINGS
+from odps_frames.emulator.sql.aggregates import AGGREGATES
 from odps_frames.emulator.sql.functions import FUNCTIONS
+from odps_frames.emulator.sql.rankings import RANKINGS
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
 PAGE = FOLDER.parents[3] / "docs" / "sql.md"
