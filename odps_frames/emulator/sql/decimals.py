@@ -42,10 +42,8 @@ def decimals(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) ->
             return _multiplied(context, node, one, other, most)
         case "/":
             return _divided(context, node, one, other, most)
-        case "%":
-            return _remainder(one, other)
         case _:
-            raise context.unsupported(node, "DIV of decimals; cast them to bigint")
+            return _remainder(one, other)
 
 
 def mean_type(type_: DecimalType) -> DecimalType:
