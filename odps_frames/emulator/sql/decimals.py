@@ -103,7 +103,8 @@ def _multiplied(
     scale = first.scale + second.scale
     if scale <= most:
         type_ = DecimalType(digits, scale)
-        return Value(f"CAST({a.sql} * {b.sql} AS {engine_type(type_)})", type_)
+        wide = engine_type(DecimalType(MAX_DIGITS, first.scale))  # or DuckDB stops at 18 digits
+        return Value(f"CAST(CAST({a.sql} AS {wide}) * {b.sql} AS {engine_type(type_)})", type_)
     cut = scale - most
     if cut > _HALF:
         raise context.unsupported(node, f"a product of {first} and {second}; cast them")
