@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlglot import exp
@@ -11,12 +11,13 @@ from odps_frames.emulator.sql import operators, predicates
 from odps_frames.emulator.sql.aggregates import AGGREGATES, GROUPINGS
 from odps_frames.emulator.sql.calls import Call
 from odps_frames.emulator.sql.casts import cast, common, implicit
-from odps_frames.emulator.sql.functions_catalog import CATALOG_FUNCTIONS
-from odps_frames.emulator.sql.functions_nested import NESTED_FUNCTIONS
-from odps_frames.emulator.sql.functions_plain import PLAIN_FUNCTIONS
-from odps_frames.emulator.sql.functions_times import TIME_FUNCTIONS
+from odps_frames.emulator.sql.functions import FUNCTIONS
+from odps_frames.emulator.sql.functions_lambdas import LAMBDA_FUNCTIONS
 from odps_frames.emulator.sql.grouped import aggregate, grouping
 from odps_frames.emulator.sql.intervals import interval
+from odps_frames.emulator.sql.json_types import json_parsed
+from odps_frames.emulator.sql.known_functions import KNOWN_FUNCTIONS
+from odps_frames.emulator.sql.lambdas import Lambda
 from odps_frames.emulator.sql.literals import cast_of, literal, negated
 from odps_frames.emulator.sql.names import column, index, member, name_of
 from odps_frames.emulator.sql.once import once
@@ -37,21 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from odps_frames.emulator.sql.bound import BoundQuery
-    from odps_frames.emulator.sql.calls import Function
     from odps_frames.emulator.sql.scopes import Context
     from odps_frames.model.types import DataType
 
-__all__ = ["FUNCTIONS", "Binder"]
+__all__ = ["Binder", "name_of"]
 
 MAX_LETTERS = 4_000_000
 """Some functions say an argument more than once, so that nesting them multiplies its text."""
-
-FUNCTIONS: Mapping[str, Function] = {
-    **PLAIN_FUNCTIONS,
-    **TIME_FUNCTIONS,
-    **NESTED_FUNCTIONS,
-    **CATALOG_FUNCTIONS,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +60,10 @@ class Binder:
     aggregates: bool = False
     windows: Mapping[str, exp.Expr] | None = None
     """What WINDOW names; None where no window function may stand."""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    """Of the lambdas around, by their names in small letters."""
+    depth: int = 0
+    """How many lambdas are around."""
 
     def bind(self, node: exp.Expr) -> Value:
         """Bind an expression.
@@ -129,7 +126,40 @@ class Binder:
             if type(side) in operators.BITWISE and type(side) is not type(node):
                 raise self.context.unsupported(node, "mixing & | ^ without brackets")
 
+    def _parameter(self, node: exp.Expr) -> Value:
+        found = self.parameters.get(node.name.lower())
+        if found is None:
+            raise self.context.fault(node, f"column {node.name} cannot be resolved")
+        return found
+
+    def _lambda(self, node: exp.Expr) -> Lambda:
+        """Return a function that is bound when the types of its parameters are known."""
+        only(self.context, node, "this", "expressions", what="->")
+        names = tuple(name.name.lower() for name in node.expressions)
+        if len(set(names)) != len(names):
+            raise self.context.fault(node, f"parameters stand twice: {', '.join(names)}")
+        if node.find(exp.Query):
+            raise self.context.unsupported(node, "a query inside a function such as x -> x + 1")
+
+        def body(values: Mapping[str, Value]) -> Value:
+            inner = replace(
+                self,
+                aggregates=False,
+                windows=None,
+                parameters={**self.parameters, **values},
+                depth=self.depth + 1,
+            )
+            return inner.bind(node.this)
+
+        return Lambda(names, self.depth, body)
+
     def _column(self, node: exp.Expr) -> Value:
+        first, *rest = [part.name for part in node.parts]  # type: ignore[attr-defined]  # of Column
+        if first.lower() in self.parameters:
+            value = self.parameters[first.lower()]
+            for name in rest:
+                value = member(self.context, node, value, name)
+            return value
         if node.name.lower() == "grouping__id" and not self.scope.columns("grouping__id"):
             raise self.context.unsupported(node, "grouping__id; use grouping_id(…)")
         found, depth = column(self.context, self.scope, node)
@@ -240,16 +270,26 @@ class Binder:
             return grouping(self, node)
         function = FUNCTIONS.get(name)
         if function is None:
-            after = " without OVER" if name in RANKINGS else ""
+            if name not in KNOWN_FUNCTIONS:
+                raise self.context.fault(node, f"function {name} cannot be resolved")
+            after = " without OVER" if name in RANKINGS else " of MaxCompute"
             raise self.context.unsupported(node, f"function {name}{after}")
         only(self.context, node, "this", "expressions", what=name)
+        functions = {
+            place: self._lambda(argument)
+            for place, argument in enumerate(node.expressions)
+            if isinstance(argument, exp.Lambda)
+        }
+        if functions and name not in LAMBDA_FUNCTIONS:
+            raise self.context.fault(node, f"function {name} takes no function as an argument")
+        values = [
+            NULL if place in functions else self.bind(argument)
+            for place, argument in enumerate(node.expressions)
+        ]
         return once(
-            self._arguments(node),
-            lambda values: function(Call(name, values, self.context, node)),
+            values,
+            lambda given: function(Call(name, given, self.context, node, functions)),
         )
-
-    def _arguments(self, node: exp.Expr) -> tuple[Value, ...]:
-        return tuple(self.bind(argument) for argument in node.expressions)
 
     def aggregate(self, node: exp.Expr, over: str = "") -> Value:
         """Bind a function of a group, or, given its OVER, of a window."""
@@ -260,9 +300,12 @@ class Binder:
         exp.Boolean: lambda _, node: Value(str(node.this).upper(), BOOLEAN, bool(node.this)),
         exp.Null: lambda *_: NULL,
         exp.HexString: lambda self, node: literal(self.context, node),
+        exp.RawString: lambda self, node: literal(self.context, node),
         exp.Cast: lambda self, node: cast_of(self.context, node, self.bind),
         exp.TryCast: lambda self, node: cast_of(self.context, node, self.bind),
+        exp.ParseJSON: lambda self, node: json_parsed(self.bind(node.this).sql),
         exp.Column: _column,
+        exp.Identifier: _parameter,
         exp.And: _logic,
         exp.Or: _logic,
         exp.Not: _not,

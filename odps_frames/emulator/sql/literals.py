@@ -52,7 +52,7 @@ def literal(context: Context, node: exp.Expr) -> Value:
     if isinstance(node, exp.HexString):
         return _binary(context, node)
     text = str(node.this)
-    if node.is_string:
+    if node.is_string or isinstance(node, exp.RawString):
         return Value(text_literal(text), STRING, text)
     return _number(context, node, text)
 

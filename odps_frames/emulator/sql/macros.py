@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
+from odps_frames.emulator.sql.macros_nested import NESTED_MACROS
+from odps_frames.emulator.sql.macros_text import NUMBER_MACROS, PATTERN_MACROS, TEXT_MACROS
+from odps_frames.emulator.sql.macros_times import TIME_MACROS
 from odps_frames.emulator.sql.values import text_literal
 
 __all__ = ["macros"]
 
+_WORD = re.compile(r"\bmc_\w+")
 _NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _WHOLE = r"[+-]?[0-9]+"
 _DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
@@ -29,12 +36,13 @@ mc_second(s) AS CASE WHEN regexp_full_match(s, '\s*{_DAY}([ T]{_CLOCK}([.][0-9]{
 mc_nanos(s) AS CAST(rpad(regexp_extract(s, '[.]([0-9]{{1,9}})', 1), 9, '0') AS INTEGER)
 mc_fraction(n) AS CASE WHEN n = 0 THEN '' ELSE
   '.' || rtrim(lpad(CAST(n AS VARCHAR), 9, '0'), '0') END
+mc_float_text(x) AS CASE WHEN x = 0 OR (abs(x) >= 0.001 AND abs(x) < 10000000)
+  THEN CAST(x AS VARCHAR) ELSE CASE WHEN x IS NOT NULL
+  THEN error('the text of so large or small a floating number is not supported here') END END
 mc_plain(s) AS CASE WHEN contains(s, '.') THEN rtrim(rtrim(s, '0'), '.') ELSE s END
 mc_substr(s, i) AS CASE WHEN i < -length(s) OR i = 0 THEN left(s, 0) ELSE substr(s, i) END
 mc_substr3(s, i, n) AS CASE WHEN n <= 0 OR i < -length(s) OR i = 0
   THEN left(substr(s, i, n), 0) ELSE substr(s, i, n) END
-mc_places(s, x, i) AS list_filter(generate_series(1, CAST(length(s) AS BIGINT)),
-  lambda p: p >= i AND substr(s, p, length(x)) = x)
 mc_half_up(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
   CAST(round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 22)), d) AS DOUBLE) END
 mc_cut(x, d) AS CASE WHEN NOT abs(x) < 1e16 THEN x ELSE
@@ -64,6 +72,7 @@ mc_all_entries(l) AS map_from_entries(list_transform(mc_firsts(l), lambda x: str
   v := list_transform(list_filter(l, lambda e: e.k = x.k), lambda e: e.v))))
 mc_wall(n) AS make_timestamp(CAST(mc_div(n, 1000) AS BIGINT))
 """
+_FIXED = (_PLAIN, TIME_MACROS, NESTED_MACROS, TEXT_MACROS, PATTERN_MACROS, NUMBER_MACROS)
 _UTC = """
 mc_local(ms) AS make_timestamp(ms * 1000)
 mc_instant(ts) AS epoch_ms(ts)
@@ -74,13 +83,28 @@ mc_instant(ts) AS epoch_ms(timezone({zone}, ts))
 """
 
 
-def macros(zone: str) -> list[str]:
-    """Return the statements that define the words, for sessions in a time zone."""
+def macros(zone: str, sql: str) -> list[str]:
+    """Return the statements that define the words of a query, in a time zone.
+
+    Each word costs DuckDB a fraction of a millisecond, so those that are not said are left out.
+    """
+    defined = _defined(zone)
+    needed: set[str] = set()
+    texts = [sql]
+    while texts:
+        said = set(_WORD.findall(texts.pop())) & defined.keys() - needed
+        needed |= said
+        texts += (defined[word] for word in said)
+    return [f"CREATE MACRO {text}" for word, text in defined.items() if word in needed]
+
+
+@lru_cache(maxsize=32)
+def _defined(zone: str) -> dict[str, str]:
     zoned = _UTC if zone == "UTC" else _ZONED.format(zone=text_literal(zone))
     lines: list[str] = []
-    for line in (_PLAIN + zoned).strip().splitlines():
+    for line in "".join((*_FIXED, zoned)).splitlines():
         if line.startswith(" "):
             lines[-1] += line
         elif line:
             lines.append(line)
-    return [f"CREATE MACRO {line}" for line in lines]
+    return {line.partition("(")[0]: line for line in lines}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from odps_frames.emulator.sql import operators
+from odps_frames.emulator.sql.calls import Call
+from odps_frames.emulator.sql.functions_patterns import pattern_matches
 from odps_frames.emulator.sql.scopes import PARSE, only
 from odps_frames.emulator.sql.values import BOOLEAN, Value
 
@@ -152,9 +154,6 @@ def _listed(node: exp.Expr) -> Iterable[exp.Expr]:
 
 def matches(binder: Binder, node: exp.Expr) -> Value:
     """Bind RLIKE: whether a pattern is found in a text."""
-    context = binder.context
-    only(context, node, "this", "expression", what="RLIKE")
-    value, pattern = (
-        operators.text_of(context, node, binder.bind(side)) for side in (node.this, node.expression)
-    )
-    return Value(f"regexp_matches({value}, {pattern})", BOOLEAN)
+    only(binder.context, node, "this", "expression", what="RLIKE")
+    sides = binder.bind(node.this), binder.bind(node.expression)
+    return pattern_matches(Call("rlike", sides, binder.context, node))

@@ -41,6 +41,7 @@ _HONOURED = frozenset(
         "odps.sql.decimal2.extended.scale.enable",
         "odps.sql.groupby.orderby.position.alias",
         "odps.sql.groupby.position.alias",
+        "odps.sql.map.key.dedup.policy",
         "odps.sql.orderby.position.alias",
         "odps.sql.timezone",
         "odps.sql.validate.orderby.limit",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from odps_frames.emulator.sql.calls import Call
 from odps_frames.emulator.sql.casts import common, implicit
-from odps_frames.emulator.sql.expressions import FUNCTIONS
+from odps_frames.emulator.sql.functions import FUNCTIONS
 from odps_frames.emulator.sql.scopes import only
 from odps_frames.emulator.sql.values import (
     BIGINT,
@@ -170,16 +170,23 @@ def _json_tuple(call: Call) -> Rows:
 def _parse_url_tuple(call: Call) -> Rows:
     """Return parts of a URL; each is what ``parse_url`` gives."""
     call.count(2, 1000)
-    function = FUNCTIONS.get("parse_url")
-    if function is None:
-        raise call.context.unsupported(call.node, "function parse_url_tuple")
     items = []
     for place in range(1, len(call.args)):
         said = str(call.constant(place, str, "a part"))
         words = said.split(":", 1)
         parts = tuple(Value(text_literal(word), STRING, word) for word in words)
         inner = Call("parse_url", (call.args[0], *parts), call.context, call.node)
-        items.append(function(inner))
+        items.append(FUNCTIONS["parse_url"](inner))
+    return _one_row(call, items)
+
+
+def _keyvalue_tuple(call: Call) -> Rows:
+    """Return values of keys in a text; each is what ``keyvalue`` gives."""
+    call.count(4, 1000)
+    items = []
+    for place in range(3, len(call.args)):
+        inner = Call("keyvalue", (*call.args[:3], call.args[place]), call.context, call.node)
+        items.append(FUNCTIONS["keyvalue"](inner))
     return _one_row(call, items)
 
 
@@ -237,6 +244,7 @@ TABLE_FUNCTIONS: Mapping[str, TableFunction] = {
     "explode": _explode,
     "inline": _inline,
     "json_tuple": _json_tuple,
+    "keyvalue_tuple": _keyvalue_tuple,
     "parse_url_tuple": _parse_url_tuple,
     "posexplode": _explode,
     "stack": _stack,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from odps_frames.emulator.sql.aggregates import AGGREGATES, GROUPINGS
-from odps_frames.emulator.sql.expressions import FUNCTIONS
+from odps_frames.emulator.sql.functions import FUNCTIONS
 from odps_frames.emulator.sql.rankings import RANKINGS
 from odps_frames.emulator.sql.table_functions import TABLE_FUNCTIONS
 
