@@ -42,10 +42,8 @@ def decimals(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) ->
             return _multiplied(context, node, one, other, most)
         case "/":
             return _divided(context, node, one, other, most)
-        case "%":
-            return _remainder(one, other)
         case _:
-            raise context.unsupported(node, "DIV of decimals; cast them to bigint")
+            return _remainder(one, other)
 
 
 def mean_type(type_: DecimalType) -> DecimalType:
@@ -105,7 +103,8 @@ def _multiplied(
     scale = first.scale + second.scale
     if scale <= most:
         type_ = DecimalType(digits, scale)
-        return Value(f"CAST({a.sql} * {b.sql} AS {engine_type(type_)})", type_)
+        wide = engine_type(DecimalType(MAX_DIGITS, first.scale))  # or DuckDB stops at 18 digits
+        return Value(f"CAST(CAST({a.sql} AS {wide}) * {b.sql} AS {engine_type(type_)})", type_)
     cut = scale - most
     if cut > _HALF:
         raise context.unsupported(node, f"a product of {first} and {second}; cast them")

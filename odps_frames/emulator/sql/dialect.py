@@ -46,6 +46,7 @@ class MaxCompute(Hive):
     class Parser(Hive.Parser):  # type: ignore[misc, valid-type]  # sqlglot makes it
         """Functions are calls and nothing else."""
 
+        ADD_JOIN_ON_TRUE = False  # a LEFT JOIN without a condition is none
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
         NO_PAREN_FUNCTIONS: ClassVar[dict[str, Any]] = {}

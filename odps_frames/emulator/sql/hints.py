@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_query_hints"]
 
-_KNOWN = frozenset(
-    {"mapjoin", "skewjoin", "distmapjoin", "broadcast", "dynamicfilter", "rangejoin"}
-)
+_KNOWN = frozenset({"mapjoin", "skewjoin", "distmapjoin", "broadcast", "dynamicfilter"})
 
 
 def check_query_hints(context: Context, select: exp.Expr) -> None:
