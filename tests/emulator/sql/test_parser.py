@@ -70,13 +70,13 @@ def test_partitions() -> None:
     assert added.specs == ((("pt", "a'b"), ("n", "01")), (("pt", "-1"), ("n", "")))
     dropped = parse("alter table t drop  partition(`pt`='x'), partition(pt=\"y\")")
     assert isinstance(dropped, DropPartitions)
-    assert dropped.specs == ((("pt", "x"),), (("pt", "y"),))
+    assert [one.spec for one in dropped.chosen] == [(("pt", "x"),), (("pt", "y"),)]
     truncated = parse("TRUNCATE TABLE t PARTITION (pt='x')")
     assert isinstance(truncated, TruncateTable)
-    assert truncated.specs == ((("pt", "x"),),)
+    assert [one.spec for one in truncated.chosen] == [(("pt", "x"),)]
     whole = parse("truncate table t")
     assert isinstance(whole, TruncateTable)
-    assert (whole.name.parts, whole.specs) == (("t",), ())
+    assert (whole.name.parts, whole.chosen) == (("t",), ())
 
 
 @pytest.mark.parametrize("value", ["it's", 'a"b', "a\\b", "\\'", "日本🦆", "`", "--", "/* */", ";"])
@@ -122,15 +122,53 @@ def test_faults_say_where_they_are(sql: str, place: str, words: str) -> None:
     [
         ("SELECT 1", "SELECT"),
         ("insert into t values (1)", "INSERT"),
-        ("create view v as select 1", "CREATE VIEW"),
         ("create table t as select 1", "CREATE TABLE ... AS"),
-        ("create table t like u", "CREATE TABLE ... LIKE"),
-        ("create table t (a int) stored as parquet", "STORED"),
-        ("create table t (a int default 1)", "DEFAULT of a column"),
-        ("alter table t rename to u", "RENAME"),
-        ("alter table t drop columns a", "DROP COLUMNS"),
-        ("alter table t drop partition (pt > '1')", ">"),
-        ("drop view v", "DROP VIEW"),
+        ("create or replace table t like u", "CREATE OR REPLACE TABLE ... LIKE"),
+        ("create external table t (a int)", "CREATE EXTERNAL TABLE"),
+        ("create temporary table t (a int)", "CREATE TEMPORARY TABLE"),
+        ("create materialized view v as select 1", "CREATE MATERIALIZED VIEW"),
+        ("create view v (@a bigint) as select 1", "a view with parameters"),
+        ("create table t (a int) stored as parquet", "CREATE TABLE ... STORED AS"),
+        ("create table t (a int) row format serde 'x'", "CREATE TABLE ... ROW FORMAT"),
+        ("create table t (a int) location 'x'", "CREATE TABLE ... LOCATION"),
+        (
+            "create table t (a datetime) auto partitioned by (trunc_time(a, 'day') as pt)",
+            "CREATE TABLE ... AUTO PARTITIONED",
+        ),
+        ("create table t (a int default getdate())", "DEFAULT of anything but"),
+        ("create function f as 'x' using 'y'", "CREATE FUNCTION"),
+        ("alter table t replace columns (a int)", "ALTER TABLE ... REPLACE COLUMNS"),
+        ("alter table t rename column a to b", "ALTER TABLE ... RENAME COLUMN"),
+        ("alter table t add constraint c check (a)", "ALTER TABLE ... ADD CONSTRAINT"),
+        ("alter table t drop primary key", "ALTER TABLE ... DROP PRIMARY"),
+        ("alter table t add columns (a int default 1)", "DEFAULT of a column"),
+        ("alter table t change a b int first", "CHANGE COLUMN ... FIRST"),
+        ("alter table t change column a not null", "CHANGE COLUMN ... NOT NULL"),
+        ("alter table t alter column a set default 1", "ALTER TABLE ... ALTER COLUMN"),
+        ("alter table t archive", "ALTER TABLE ... ARCHIVE"),
+        ("alter table t partition (p='1') freeze", "ALTER TABLE ... PARTITION ... FREEZE"),
+        ("alter table t set changelogs 1", "ALTER TABLE ... SET CHANGELOGS"),
+        ("alter table t add partition (pt > '1')", "PARTITION with >"),
+        ("alter table t drop partition (length(pt) = 1)", "function length"),
+        ("alter table t drop partition (substr(pt, 0) = 1)", "substr from place 0"),
+        ("alter view v as select 1", "ALTER VIEW ... AS SELECT"),
+        ("drop materialized view v", "DROP MATERIALIZED"),
+        ("show functions", "SHOW FUNCTIONS"),
+        ("show columns in t", "SHOW COLUMNS"),
+        ("show flags", "SHOW FLAGS"),
+        ("show p", "SHOW P"),
+        ("desc schema s", "DESC SCHEMA"),
+        ("explain select 1", "EXPLAIN"),
+        ("analyze table t compute statistics", "ANALYZE"),
+        ("use p", "USE"),
+        ("setproject a=b", "SETPROJECT"),
+        ("unset a", "UNSET"),
+        ("kill x", "KILL"),
+        ("status x", "STATUS"),
+        ("list resources", "LIST"),
+        ("restore table t", "RESTORE"),
+        ("undo table t to x", "UNDO"),
+        ("freeze table t", "FREEZE"),
     ],
 )
 def test_what_is_not_carried_out_is_named(sql: str, named: str) -> None:
