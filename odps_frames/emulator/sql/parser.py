@@ -48,10 +48,12 @@ def parse(sql: str) -> Statement:
     """
     cursor = Cursor(sql)
     found = _statement(cursor)
+    ended = cursor.next.is_sign(";")
     while cursor.accept(";"):
         pass
     if cursor.next.kind is not TokenKind.END:
-        raise cursor.unexpected("the end of the statement")
+        several = "; several statements need the setting odps.sql.submit.mode=script"
+        raise cursor.unexpected(f"the end of the statement{several if ended else ''}")
     return found
 
 

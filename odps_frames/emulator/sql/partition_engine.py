@@ -86,6 +86,8 @@ def truncate(site: Site, statement: TruncateTable) -> None:
     """Carry out TRUNCATE TABLE."""
     table = site.table(statement.name)
     if not statement.chosen:
+        for one in list(contents.list_partitions(site.connection, table.id)):
+            contents.touch_partition(site.connection, table.id, one.values, site.now)
         _remove(site, table, "TRUNCATE", None)
         return
     emptied = site.partitions(table, statement.chosen, statement.name, if_exists=False)

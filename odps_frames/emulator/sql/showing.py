@@ -123,7 +123,7 @@ def _of_table(site: Site, table: Table, zone: ZoneInfo, *, extended: bool) -> It
     if table.view is None:
         yield f"| InternalTable: YES      | Size: {size.n_bytes:<50} |"
     else:
-        yield f"| VirtualView  : YES{'':<65} |"
+        yield _title("VirtualView  : YES")
         yield f"| ViewText: {table.view.query:<72} |"
     yield _RULE
     yield from _columns(table, extended=extended)
