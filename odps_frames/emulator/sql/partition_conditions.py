@@ -165,7 +165,9 @@ def _compare(operand: Operand, sign: str, value: Token, column: Column) -> Calla
         order = _order(column)
         wanted = order(plain)
     except ValueError as error:
-        raise _wrong(value, f"partition column {column.name}: {error}") from None
+        raise _wrong(
+            value, f"partition column {column.name} of type {column.type}: {error}"
+        ) from None
     part = _part(operand)
     signs: dict[str, Callable[[str], bool]] = {
         "=": lambda text: order(part(text)) == wanted,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "change_owner",
+    "check_table",
     "check_type",
     "create_like",
     "create_table",
@@ -61,7 +62,7 @@ def create_table(site: Site, statement: CreateTable) -> None:
         if statement.if_not_exists:
             return
         raise exists_already(found, statement.name)
-    _check(statement)
+    check_table(statement)
     table = Table(
         id="",
         ref=site.ref(statement.name),
@@ -82,7 +83,14 @@ def create_table(site: Site, statement: CreateTable) -> None:
     tables.create_table(site.connection, table, site.now)
 
 
-def _check(statement: CreateTable) -> None:
+def check_table(statement: CreateTable) -> None:
+    """Refuse a table that cannot be.
+
+    Raises
+    ------
+    SqlFault
+        With the first thing that is wrong.
+    """
     name = statement.name
     try:
         schema = TableSchema(statement.columns, statement.partition_columns)
