@@ -251,6 +251,8 @@ def _partition_info(table: Table, partition: KeptPartition) -> PartitionInfo:
         ddl_at=_time(partition.created),
         n_bytes=partition.contents.n_bytes,
         n_rows=partition.contents.n_rows,
+        lifecycle=table.lifecycle_of(partition.values),
+        n_files=partition.contents.n_files,
     )
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.blob_files import BlobFiles
 from odps_frames.emulator.catalog.blobs import blob_files, drop_unneeded
 from odps_frames.emulator.catalog.database import Database
-from odps_frames.emulator.catalog.lock import FolderLock
 from odps_frames.emulator.catalog.lifecycle import reclaim
+from odps_frames.emulator.catalog.lock import FolderLock
 from odps_frames.emulator.catalog.results import forget_results
 from odps_frames.emulator.catalog.tables import settle_bounds
 from odps_frames.emulator.catalog.versions import drop_old_files

@@ -108,6 +108,10 @@ class Table:
         """How long older versions of its rows are kept."""
         return int(self.properties.get(RETAIN_HOURS, _USUAL_HOURS))
 
+    def lifecycle_of(self, values: Values | None) -> int | None:
+        """Return after how many days a partition goes, or None of the table itself."""
+        return None if {None, values} & self.lasting else self.lifecycle
+
     def definition(self) -> str:
         """Write what CREATE TABLE said, as JSON."""
         document = {

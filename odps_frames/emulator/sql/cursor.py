@@ -41,6 +41,11 @@ class Cursor:
         """The piece that comes next; at the end, the end."""
         return self._tokens[self._position]
 
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing comes any more."""
+        return self.next.kind is TokenKind.END
+
     def ahead(self, n: int) -> Token:
         """Return a piece further on; behind the end, the end."""
         return self._tokens[min(self._position + n, len(self._tokens) - 1)]

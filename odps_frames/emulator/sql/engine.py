@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from odps_frames.emulator.sql import (
-    column_engine,
-    partition_engine,
-    statements,
-    table_engine,
-)
+from odps_frames.emulator.sql import column_engine, partition_engine, statements, table_engine
+from odps_frames.emulator.sql.cursor import unsupported
 from odps_frames.emulator.sql.schemas import run_schema_statement
 from odps_frames.emulator.sql.showing import (
     show_create_table,
@@ -18,6 +14,7 @@ from odps_frames.emulator.sql.showing import (
     show_tables,
 )
 from odps_frames.emulator.sql.statements import (
+    Compact,
     CreateSchema,
     Describe,
     DropSchema,
@@ -77,6 +74,8 @@ def run_statement(site: Site, statement: Statement) -> str:
     """
     if isinstance(statement, CreateSchema | DropSchema | ShowSchemas):
         return run_schema_statement(site.connection, statement, site.project, site.now)
+    if isinstance(statement, Compact):
+        raise unsupported(f"ALTER TABLE ... {statement.how}", statement.name.token)
     if (show := _SHOWN.get(type(statement))) is not None:
         return show(site, statement)
     _DONE[type(statement)](site, statement)

@@ -19,7 +19,6 @@ from odps_frames.emulator.sql.statements import (
     ShowTables,
     TruncateTable,
 )
-from odps_frames.emulator.sql.tokens import TokenKind
 
 if TYPE_CHECKING:
     from odps_frames.emulator.sql.statements import Statement
@@ -51,7 +50,7 @@ def parse(sql: str) -> Statement:
     ended = cursor.next.is_sign(";")
     while cursor.accept(";"):
         pass
-    if cursor.next.kind is not TokenKind.END:
+    if not cursor.at_end:
         several = "; several statements need the setting odps.sql.submit.mode=script"
         raise cursor.unexpected(f"the end of the statement{several if ended else ''}")
     return found
@@ -67,12 +66,12 @@ def parse_script(sql: str) -> tuple[Statement, ...]:
     """
     cursor = Cursor(sql)
     found: list[Statement] = []
-    while cursor.next.kind is not TokenKind.END:
+    while not cursor.at_end:
         token = cursor.next
         found.append(_statement(cursor))
         if isinstance(found[-1], _ASKING):
             raise unsupported(f"{token.value.upper()} in a script", token)
-        if not cursor.accept(";") and cursor.next.kind is not TokenKind.END:
+        if not cursor.accept(";") and not cursor.at_end:
             raise cursor.unexpected("';', or the end of the script")
         while cursor.accept(";"):
             pass

@@ -148,8 +148,8 @@ def _holds(condition: Condition, column: Column) -> Callable[[str], bool]:
         case Matched(operand=operand, word=word, pattern=pattern):
             _need_text(operand, column, word)
             found = _pattern(word, pattern, operand)
-            part = _part(operand)
-            return lambda text: found.search(part(text)) is not None
+            cut = _part(operand)
+            return lambda text: found.search(cut(text)) is not None
         case Compared(operand=operand, sign=sign, value=value):
             return _compare(operand, sign, value, column)
 

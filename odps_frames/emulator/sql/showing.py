@@ -194,8 +194,8 @@ def _of_partition(
     yield from _times(partition.created, partition.created, partition.modified, zone)
     yield _RULE
     if extended:
-        if table.lifecycle is not None and not {None, partition.values} & table.lasting:
-            yield _line("LifeCycle", table.lifecycle)
+        if (days := table.lifecycle_of(partition.values)) is not None:
+            yield _line("LifeCycle", days)
         yield _line("IsExstore", "false")
         yield _line("IsArchived", "false")
         yield _line("PhysicalSize", partition.contents.n_bytes)

@@ -1,4 +1,4 @@
-"""Columns that come, go and change: old rows keep their values, and sessions what they began with."""
+"""Columns that come, go and change: old rows keep their values, sessions what they know."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_with_schema_evolution_streams_go_on_where_their_rows_still_fit(table: A
     ],
 )
 def test_old_rows_are_read_in_the_new_type(
-    service: Any, old: str, values: pa.Array, new: str, expected: list[Any]
+    service: Any, old: str, values: Any, new: str, expected: list[Any]
 ) -> None:
     service.sql(f"CREATE TABLE t (a {old})")
     service.write(pa.table({"a": values}))
@@ -169,7 +169,7 @@ def test_old_rows_are_read_in_the_new_type(
 
 def test_old_decimals_are_read_in_the_new_type(service: Any) -> None:
     service.sql("CREATE TABLE t (a BIGINT, b DECIMAL(4,2))")
-    rows = {"a": [2**63 - 1], "b": pa.array(["12.34"]).cast(pa.decimal128(4, 2))}
+    rows: dict[str, Any] = {"a": [2**63 - 1], "b": pa.array(["12.34"]).cast(pa.decimal128(4, 2))}
     service.write(pa.table(rows))
     service.sql("ALTER TABLE t CHANGE a a DECIMAL(21,2)")
     service.sql("ALTER TABLE t CHANGE b b DECIMAL(10,4)")
@@ -199,7 +199,11 @@ def test_a_key_table_goes_on_after_other_columns_changed(service: Any) -> None:
 
     def write(*rows: tuple[int, Any, Any], types: tuple[pa.DataType, ...]) -> None:
         ids, values, more = zip(*rows, strict=True)
-        columns = {"id": list(ids), "v": pa.array(values, types[0]), "w": list(more)}
+        columns: dict[str, Any] = {
+            "id": list(ids),
+            "v": pa.array(values, types[0]),
+            "w": list(more),
+        }
         marks = pa.array([85] * len(rows), pa.int8())
         service.write(pa.table({**columns, "__operation": marks}))
 

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from odps_frames.emulator.sql.parser import parse
+from odps_frames.emulator.sql.partition_conditions import Compared, Joined, Matched, Negated
 from odps_frames.emulator.sql.statements import (
     AddColumns,
     AddPartitions,
+    ChangeColumn,
+    Compact,
     CreateTable,
+    CreateView,
     DropPartitions,
     DropTable,
     TruncateTable,
@@ -176,3 +182,78 @@ def test_what_is_not_carried_out_is_named(sql: str, named: str) -> None:
         parse(sql)
     assert named in str(fault.value)
     assert "is not supported here" in str(fault.value)
+
+
+@pytest.mark.parametrize("spec", ["", " PARTITION (pt='1')"])
+@pytest.mark.parametrize("how", ["MERGE SMALLFILES", "COMPACT MINOR", "COMPACT MAJOR"])
+def test_compaction_is_told_from_merging_partitions(spec: str, how: str) -> None:
+    found = parse(f"alter table t{spec} {how.lower()}")
+    assert isinstance(found, Compact)
+    assert found.how == how
+    assert found.spec == ((("pt", "1"),) if spec else None)
+
+
+def test_conditions_over_partitions() -> None:
+    dropped = parse(
+        "alter table t drop partition (not a < 1 and b in ('x'), c like 'y%' or d = -1)"
+    )
+    assert isinstance(dropped, DropPartitions)
+    (chosen,) = dropped.chosen
+    assert chosen.spec is None
+    first, second = chosen.conditions
+    assert isinstance(first, Joined)
+    assert first.word == "AND"
+    assert isinstance(first.parts[0], Negated)
+    assert isinstance(second, Joined)
+    assert second.word == "OR"
+    matched, compared = second.parts
+    assert isinstance(matched, Matched)
+    assert (matched.operand.column, matched.word, matched.pattern) == ("c", "LIKE", "y%")
+    assert isinstance(compared, Compared)
+    assert (compared.sign, compared.value.value) == ("=", "-1")
+
+
+def test_the_query_of_a_view_is_kept_as_it_stands() -> None:
+    made = parse(
+        "create or replace view if not exists p.v (a comment 'x', b) comment 'y' as\n"
+        "  SELECT 1, ';' -- a comment\n  FROM t ; "
+    )
+    assert isinstance(made, CreateView)
+    assert made.query == "SELECT 1, ';' -- a comment\n  FROM t"
+    assert made.columns == (("a", "x"), ("b", ""))
+    assert (made.comment, made.replace, made.if_not_exists) == ("y", True, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("column a rename to b", {"column": "a", "new_name": "b"}),
+        ("a comment 'x'", {"column": "a", "comment": "x"}),
+        ("column a null", {"column": "a", "nullable": True}),
+        (
+            "comment b decimal(4,2) not null comment 'x' after c",
+            {
+                "column": "comment",
+                "new_name": "b",
+                "type": parse_type("decimal(4,2)"),
+                "comment": "x",
+                "nullable": False,
+                "after": "c",
+            },
+        ),
+    ],
+)
+def test_changes_of_columns(change: str, expected: dict[str, Any]) -> None:
+    found = parse(f"alter table t change {change}")
+    assert isinstance(found, ChangeColumn)
+    assert found == ChangeColumn(name=found.name, **expected)
+
+
+@pytest.mark.parametrize("name", ["select", "From", "TABLE", "null"])
+def test_reserved_words_are_names_in_quotes_only(name: str) -> None:
+    with pytest.raises(SqlFault, match="is a reserved word") as fault:
+        parse(f"create table t ({name} int)")
+    assert "[1,17]" in str(fault.value)
+    made = parse(f"create table t (`{name}` int)")
+    assert isinstance(made, CreateTable)
+    assert made.columns[0].name == name.lower()

@@ -1,4 +1,4 @@
-"""Partitions renamed, merged and dropped: rows move whole, and earlier versions stay as they were."""
+"""Partitions renamed, merged and dropped: rows move whole, earlier versions stay as they were."""
 
 from __future__ import annotations
 

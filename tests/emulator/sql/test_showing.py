@@ -95,7 +95,7 @@ def test_lists_of_the_rest_api_know_views(service: Any) -> None:
 
 def test_a_table_is_described(service: Any) -> None:
     service.sql(
-        "CREATE TABLE t (id BIGINT NOT NULL COMMENT 'the key', long_name_of_a_column STRING) "
+        "CREATE TABLE t (id BIGINT NOT NULL COMMENT 'the key', name_that_is_long STRING) "
         "COMMENT 'tab' PARTITIONED BY (pt STRING COMMENT 'day') LIFECYCLE 7"
     )
     assert shown(service, "DESC t") == (
@@ -116,7 +116,7 @@ def test_a_table_is_described(service: Any) -> None:
         "| Field           | Type       | Label | Comment                                     |\n"
         "+------------------------------------------------------------------------------------+\n"
         "| id              | bigint     |       | the key                                     |\n"
-        "| long_name_of_a_column | string     |       |                                             |\n"
+        "| name_that_is_long | string     |       |                                             |\n"
         "+------------------------------------------------------------------------------------+\n"
         "| Partition Columns:                                                                 |\n"
         "+------------------------------------------------------------------------------------+\n"
@@ -134,7 +134,7 @@ def test_times_are_in_the_zone_of_the_statement(service: Any) -> None:
 
 def test_a_table_is_described_in_full(service: Any) -> None:
     service.sql(EVERYTHING)
-    values = {"id": [1], "name": ["n"], "price": pa.nulls(1), "more": pa.nulls(1)}
+    values: dict[str, Any] = {"id": [1], "name": ["n"], "price": pa.nulls(1), "more": pa.nulls(1)}
     service.write(pa.table({**values, "pt": ["x"], "n": [1]}))
     found = shown(service, "DESC EXTENDED t").splitlines()
     info = described(service, "t")

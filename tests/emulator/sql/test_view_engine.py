@@ -56,7 +56,7 @@ def test_a_view_sees_the_rows_of_now(client: LocalClient) -> None:
 
 def test_rows_of_a_view_come_through_a_query_only(client: LocalClient) -> None:
     client.run("CREATE VIEW v AS SELECT id FROM t")
-    with pytest.raises(of.OdpsError, match="proj.v is a view, which has no rows of its own"):
+    with pytest.raises(of.OdpsError, match=r"proj\.v is a view, which has no rows of its own"):
         of.read_odps("v", client=client)
     with pytest.raises(of.OdpsError, match="read the result of a query over it"):
         of.to_odps(pd.DataFrame({"id": [4]}), "v", client=client)
@@ -167,9 +167,9 @@ def test_views_inside_each_other_have_a_bound(client: LocalClient) -> None:
     ],
 )
 def test_views_that_cannot_be(client: LocalClient, sql: str, words: str) -> None:
-    before = client.run("SHOW TABLES")
+    before = client.sql("SHOW TABLES").text
     assert words in fault(client, sql)
-    assert client.run("SHOW TABLES") == before
+    assert client.sql("SHOW TABLES").text == before
 
 
 @pytest.mark.parametrize(
