@@ -16,6 +16,7 @@ from odps_frames.model.schema import Column, TableSchema
 if TYPE_CHECKING:
     from odps_frames.emulator.sql.site import Site
     from odps_frames.emulator.sql.statements import CreateView
+    from odps_frames.model.table import TableRef
     from odps_frames.model.types import DataType
 
 __all__ = ["create_view"]
@@ -44,10 +45,7 @@ def create_view(site: Site, statement: CreateView) -> None:
         Column(column.lower(), type_, comment)
         for (column, comment), (_, type_) in zip(given, outputs, strict=True)
     )
-    try:
-        TableSchema(columns)
-    except ValueError as error:
-        raise semantic(f"view {ref}: {error}; name its columns", name) from None
+    _check(columns, statement, ref)
     view = Table(
         id="",
         ref=ref,
@@ -66,6 +64,14 @@ def create_view(site: Site, statement: CreateView) -> None:
     else:  # who may do what with it stays, and so does its owner
         again = replace(view, id=found.id, owner=found.owner)
         definitions.redefine(site.connection, again, site.now, columns=True)
+
+
+def _check(columns: tuple[Column, ...], statement: CreateView, ref: TableRef) -> None:
+    try:
+        TableSchema(columns)
+    except ValueError as error:
+        message = f"view {ref}: {error}; name its columns otherwise"
+        raise semantic(message, statement.name) from None
 
 
 def _outputs(site: Site, statement: CreateView) -> list[tuple[str, DataType]]:
