@@ -47,7 +47,7 @@ def rename_table(connection: Connection, table: Table, to: TableRef, now: int) -
     row = connection.execute(
         "SELECT version FROM retired WHERE project = ? AND schema = ? AND name = ?", new
     ).fetchone()
-    if row is not None and row["version"] > table.version:
+    if table.view is None and row is not None and row["version"] > table.version:
         connection.execute(
             "UPDATE tables SET version = ? WHERE id = ?", (row["version"] - 1, table.id)
         )

@@ -21,8 +21,9 @@ def reclaim(connection: Connection, now: int) -> None:
 
     A table stays when its last partition goes. What DISABLE LIFECYCLE was said of stays too.
     """
+    # Most tables have none, which is seen without reading their definitions as JSON.
     found = connection.execute(
-        "SELECT id FROM tables WHERE json_extract(definition, '$.lifecycle') IS NOT NULL"
+        "SELECT id FROM tables WHERE instr(definition, '\"lifecycle\": null') = 0"
     ).fetchall()
     for row in found:
         table = table_by_id(connection, row["id"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.catalog import definitions, tables
 from odps_frames.emulator.catalog.tables import StoredColumn, Table
 from odps_frames.emulator.catalog.views import View
+from odps_frames.emulator.sql.settings import check_hints
 from odps_frames.emulator.sql.site import exists_already, semantic
 from odps_frames.emulator.sql.table_names import NAMESPACES
 from odps_frames.emulator.sql.tokens import SqlFault
@@ -83,6 +84,7 @@ def _outputs(site: Site, statement: CreateView) -> list[tuple[str, DataType]]:
             "pip install 'odps-frames[local]'",
             statement.name,
         ) from None
+    check_hints(site.hints)
     names = Names(connection=site.connection, project=site.project, hints=site.hints)
     try:
         _, bound = bind(names, statement.query, now=site.now, inside=(site.ref(statement.name),))
