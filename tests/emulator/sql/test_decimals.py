@@ -48,7 +48,8 @@ def test_products_and_quotients(
     answers: Answers, first: tuple[int, int], sign: str, by_hand: Any
 ) -> None:
     chance = random.Random(f"{first} {sign}")  # noqa: S311  no secret
-    parts, expected = [], []
+    parts: list[str] = []
+    expected: list[list[Decimal | None]] = []
     for second in TYPES:
         drawn = [(number(chance, *first), number(chance, *second)) for _ in range(20)]
         pairs = [pair for pair in drawn if fits(by_hand(*pair, first, second))]
