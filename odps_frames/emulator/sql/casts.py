@@ -59,6 +59,8 @@ _FORMS: Mapping[tuple[str, str], str] = {
     ("decimal", "text"): "mc_plain(CAST({0} AS VARCHAR))",
     ("boolean", "integer"): "CAST({0} AS {1})",
     ("boolean", "float"): "CAST({0} AS {1})",
+    ("boolean", "decimal"): "CAST(CAST({0} AS TINYINT) AS {1})",
+    ("decimal", "boolean"): "({0} <> 0)",
     ("boolean", "text"): "CAST({0} AS VARCHAR)",
     ("text", "text"): "{0}",
     ("text", "integer"): "TRY_CAST(mc_whole({0}) AS {1})",

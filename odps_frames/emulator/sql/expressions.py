@@ -272,8 +272,10 @@ class Binder:
         if function is None:
             if name not in KNOWN_FUNCTIONS:
                 raise self.context.fault(node, f"function {name} cannot be resolved")
-            after = " without OVER" if name in RANKINGS else " of MaxCompute"
-            raise self.context.unsupported(node, f"function {name}{after}")
+            if name in RANKINGS:
+                raise self.context.unsupported(node, f"function {name} without OVER")
+            message = f"function {name} is not supported here, though MaxCompute has it"
+            raise self.context.fault(node, message)
         only(self.context, node, "this", "expressions", what=name)
         functions = {
             place: self._lambda(argument)

@@ -207,12 +207,12 @@ def _get_json_object(call: Call) -> Value:
 
 
 def _fast(text: str, steps: tuple[object, ...], slow: str) -> str:
-    """Leave texts to DuckDB that have no number whose digits it would write otherwise."""
+    """Leave what has no number to DuckDB whose digits it would write otherwise."""
     path = "$" + "".join(f'."{s}"' if isinstance(s, str) else f"[{s}]" for s in steps)
     found = f"json_extract_string({text}, {text_literal(path)})"
     return (
         f"(CASE WHEN NOT json_valid({text}) THEN NULL "
-        f"WHEN regexp_matches({text}, '[0-9][.eE][-+0-9]') THEN {slow} ELSE {found} END)"
+        f"WHEN regexp_matches({found}, '[0-9][.eE][-+0-9]') THEN {slow} ELSE {found} END)"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odps_frames.emulator.sql.casts import cast
 from odps_frames.emulator.sql.time_patterns import format_text, percent_format, read_text
 from odps_frames.emulator.sql.time_values import wall, wall_of_text, zone_text
 from odps_frames.emulator.sql.values import (
@@ -64,8 +63,9 @@ def _isdate(call: Call) -> Value:
 def _to_char(call: Call) -> Value:
     call.count(1, 3)
     if len(call.args) == 1:
-        found = cast(call.args[0], STRING) if call.args[0].type == BOOLEAN else None
-        return found or call.to(0, STRING)
+        if call.args[0].type == BOOLEAN:
+            raise call.fault("to_char of a boolean is not supported here; cast it to string")
+        return call.to(0, STRING)
     if call.args[1].type is None:
         return _NO_TEXT
     zoned = family(call.args[0].type) in _ZONED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,6 +11,8 @@ __all__ = ["Members", "Spelled", "canonical", "pretty", "read", "read_spelled", 
 
 _LIMIT = 1 << 63
 _INDENT = 4
+_RISKY = re.compile(r"[0-9]{19}|[0-9][eE]|NaN|Infinity")
+"""Without these, every number fits, and Python reads it fastest by itself."""
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, list, dict."""
@@ -72,15 +75,20 @@ def read(text: str) -> Json:
         For what is no JSON, or does not fit.
     """
     try:
+        if _RISKY.search(text) is None:
+            return json.loads(text)
         return json.loads(text, parse_int=_whole, parse_float=_real, parse_constant=_refuse)
     except RecursionError:
         msg = "JSON that is nested too deeply"
         raise ValueError(msg) from None
 
 
+_WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def write(value: Json) -> str:
     """Write a value as the JSON type shows it: without blanks, names in their order."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _WRITER.encode(value)
 
 
 def canonical(text: str) -> str | None:

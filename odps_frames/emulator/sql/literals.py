@@ -15,6 +15,7 @@ from odps_frames.emulator.sql.scopes import PARSE, only
 from odps_frames.emulator.sql.values import (
     BIGINT,
     BINARY,
+    DATE,
     DOUBLE,
     NULL,
     STRING,
@@ -103,13 +104,15 @@ def _is_decimal(type_: DataType) -> bool:
 
 def _checked(context: Context, node: exp.Expr, found: Value) -> str:
     text = str(node.this.this)
-    if not _is_time(text):
+    if not _is_time(text, "1," if found.type == DATE else ""):
         raise context.fault(node, f"{text!r} is no literal of type {found.type}")
     return found.sql
 
 
-def _is_time(text: str) -> bool:
-    if not re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,9})?)?", text):
+def _is_time(text: str, least: str) -> bool:
+    two = rf"\d{{{least}2}}"
+    clock = rf"[ T]{two}:{two}:{two}(\.\d{{1,9}})?"
+    if not re.fullmatch(rf"\d{{4}}-{two}-{two}({clock})?", text):
         return False
     try:
         datetime(*map(int, re.findall(r"\d+", text)[:6]))  # type: ignore[arg-type]  # no zone  # noqa: DTZ001

@@ -15,8 +15,11 @@ __all__ = ["macros"]
 _WORD = re.compile(r"\bmc_\w+")
 _NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?"
 _WHOLE = r"[+-]?[0-9]+"
-_DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
-_CLOCK = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}"
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}"
+_ANY_DAY = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+_ANY_CLOCK = r"([01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}"
+_FRACTION = r"([.][0-9]{1,9})?"
 
 _HALF = f"{10**19}::HUGEINT"
 
@@ -28,9 +31,9 @@ mc_whole(s) AS CASE WHEN regexp_full_match(trim(s), '{_WHOLE}') THEN TRY_CAST(tr
   THEN TRY_CAST(trunc(TRY_CAST(trim(s) AS DOUBLE)) AS BIGINT) END
 mc_real(s) AS CASE WHEN regexp_full_match(trim(s), '{_NUMBER}') THEN TRY_CAST(trim(s) AS DOUBLE) END
 mc_exact(s) AS CASE WHEN regexp_full_match(trim(s), '{_NUMBER}') THEN trim(s) END
-mc_day(s) AS CASE WHEN regexp_full_match(s, '\s*{_DAY}([ T]{_CLOCK}([.][0-9]{{1,9}})?)?\s*')
-  THEN TRY_CAST(regexp_extract(s, '{_DAY}') AS DATE) END
-mc_second(s) AS CASE WHEN regexp_full_match(s, '\s*{_DAY}([ T]{_CLOCK}([.][0-9]{{1,9}})?)?\s*')
+mc_day(s) AS CASE WHEN regexp_full_match(s, '\s*{_ANY_DAY}([ T]{_ANY_CLOCK}{_FRACTION})?\s*')
+  THEN TRY_CAST(regexp_extract(s, '{_ANY_DAY}') AS DATE) END
+mc_second(s) AS CASE WHEN regexp_full_match(s, '\s*{_DAY}([ T]{_CLOCK}{_FRACTION})?\s*')
   THEN TRY_CAST(regexp_extract(s, '{_DAY}') || ' ' ||
   coalesce(nullif(regexp_extract(s, '{_CLOCK}'), ''), '00:00:00') AS TIMESTAMP) END
 mc_nanos(s) AS CAST(rpad(regexp_extract(s, '[.]([0-9]{{1,9}})', 1), 9, '0') AS INTEGER)

@@ -27,10 +27,9 @@ mc_chr(n) AS CASE WHEN n NOT BETWEEN 0 AND 127
 mc_places(s, x, i) AS list_filter(generate_series(1, CAST(length(s) AS BIGINT)),
   lambda p: p >= i AND substr(s, p, length(x)) = x)
 mc_instr(s, x, i, n) AS CASE WHEN s IS NULL OR x IS NULL OR i IS NULL OR n IS NULL THEN NULL
-  WHEN i = 0 THEN error('instr counts places from 1, or from -1 at the end; 0 is no place')
+  WHEN i = 0 THEN error('instr counts places from 1; 0 is no place')
+  WHEN i < 0 THEN error('instr from a place counted from the end is not supported here')
   WHEN n <= 0 THEN error('instr counts occurrences by a positive number')
-  WHEN i < 0 THEN coalesce(list_reverse(list_filter(mc_places(s, x, 1),
-  lambda p: p <= length(s) + i + 1))[n], CAST(0 AS BIGINT))
   ELSE coalesce(mc_places(s, x, i)[n], CAST(0 AS BIGINT)) END
 mc_locate(x, s, i) AS CASE WHEN s IS NULL OR x IS NULL THEN NULL WHEN i IS NULL THEN 0
   WHEN i <= 0 THEN error('locate counts places from 1')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["TIME_MACROS"]
 
-_CLOCK = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}"
+_CLOCK = r"([01]?[0-9]|2[0-3]):[0-9]{1,2}:[0-9]{1,2}"
 _FRACTION = r"[.][0-9]{1,9}"
 _LATE = rf"\s*[0-9]{{1,4}}-[0-9]{{1,2}}-[0-9]{{1,2}}([ T]{_CLOCK}({_FRACTION})?)?\s*"
 

@@ -160,5 +160,5 @@ def _table_of(source: Source, files: Files) -> pa.Table:
 def _fault(error: Exception) -> SqlFault:
     """Say what DuckDB could not calculate, without the text that it was given."""
     what = str(error).split("\n\nLINE ", 1)[0].strip()
-    what = re.sub(r"^Invalid Input Error: (Python exception [^:]*: ValueError: )?", "", what)
+    what = re.sub(r"^Invalid Input Error: (Python exception [^:]*: \w+: )?", "", what)
     return SqlFault("ODPS-0121035", f"Illegal type cast or calculation - {what}")
