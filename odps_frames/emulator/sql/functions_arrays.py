@@ -174,27 +174,6 @@ def _combinations(call: Call) -> Value:
     return Value(f"CAST({made} AS {engine_type(type_)})", type_)
 
 
-def _sequence(call: Call) -> Value:
-    call.count(2, 3)
-    kinds = {family(value.type) for value in call.args} - {"null"}
-    if kinds == {"integer"}:
-        type_, values = call.meeting(*range(len(call.args)))
-        start, stop = (f"CAST({value.sql} AS BIGINT)" for value in values[:2])
-        step = f"CASE WHEN {start} <= {stop} THEN 1 ELSE -1 END"
-        if len(values) == 3:  # noqa: PLR2004  with a step
-            step = f"CAST({values[2].sql} AS BIGINT)"
-        made = ArrayType(type_ or BIGINT)
-        return Value(f"CAST(mc_sequence({start}, {stop}, {step}) AS {engine_type(made)})", made)
-    if kinds == {"date"} and len(call.args) == 2 and call.args[0].type:  # noqa: PLR2004  day by day
-        start, stop = (f"({value.sql} - DATE '1970-01-01')" for value in call.args)
-        step = f"CASE WHEN {start} <= {stop} THEN 1 ELSE -1 END"
-        days = f"mc_sequence({start}, {stop}, {step})"
-        sql = f"list_transform({days}, lambda p: DATE '1970-01-01' + CAST(p AS INTEGER))"
-        return Value(f"CAST({sql} AS DATE[])", ArrayType(call.args[0].type or STRING))
-    given = ", ".join(str(value.type) for value in call.args)
-    raise call.fault(f"sequence of {given} is not supported here; expected whole numbers")
-
-
 def _slice(call: Call) -> Value:
     call.count(3)
     array, _ = call.array(0)
@@ -275,7 +254,6 @@ ARRAY_FUNCTIONS: Mapping[str, Function] = {
     "combinations": _combinations,
     "flatten": _flatten,
     "ngrams": _ngrams,
-    "sequence": _sequence,
     "shuffle": _shuffle,
     "size": _size,
     "slice": _slice,

@@ -8,6 +8,7 @@ from odps_frames.emulator.sql.functions_arrays import ARRAY_FUNCTIONS
 from odps_frames.emulator.sql.functions_json import JSON_FUNCTIONS
 from odps_frames.emulator.sql.functions_lambdas import LAMBDA_FUNCTIONS
 from odps_frames.emulator.sql.functions_maps import MAP_FUNCTIONS
+from odps_frames.emulator.sql.functions_sequences import SEQUENCE_FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ __all__ = ["NESTED_FUNCTIONS"]
 NESTED_FUNCTIONS: Mapping[str, Function] = {
     **ARRAY_FUNCTIONS,
     **MAP_FUNCTIONS,
+    **SEQUENCE_FUNCTIONS,
     **LAMBDA_FUNCTIONS,
     **JSON_FUNCTIONS,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from odps_frames.emulator.sql.clauses import has_aggregate
+from odps_frames.emulator.sql.operators import as_key
 from odps_frames.emulator.sql.orders import GROUP_PLACES, place
 from odps_frames.emulator.sql.scopes import only
 
@@ -79,7 +80,8 @@ class _Bound:
                 yield self._key(node)
 
     def _key(self, node: exp.Expr) -> str:
-        found = self._binder.bind(self._meant(node)).sql
+        value = self._binder.bind(self._meant(node))
+        found = as_key(self._binder.context, node, value).sql
         self.keys.add(found)
         return found
 

@@ -14,7 +14,7 @@ from odps_frames.model.types import Kind, PrimitiveType
 if TYPE_CHECKING:
     from odps_frames.emulator.sql.scopes import Context
 
-__all__ = ["interval", "is_interval", "with_interval"]
+__all__ = ["interval", "is_interval", "months_later", "with_interval"]
 
 _MONTHS = PrimitiveType(Kind.INTERVAL_YEAR_MONTH)
 _SECOND = 1_000_000_000
@@ -90,6 +90,12 @@ def _fraction(digits: str | None) -> int:
 def is_interval(value: Value) -> bool:
     """Whether a value is an interval."""
     return value.type in (INTERVAL, _MONTHS)
+
+
+def months_later(value: Value, months: str) -> str | None:
+    """Return a time some months later, the last day of a shorter month; None for other types."""
+    form = _MONTHS_LATER.get(family(value.type))
+    return None if form is None else form.format(value.sql, f"CAST({months} AS INTEGER)")
 
 
 def with_interval(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) -> Value:

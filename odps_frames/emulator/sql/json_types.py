@@ -17,7 +17,6 @@ from odps_frames.model.types import ArrayType, DataType, MapType, StructType
 __all__ = ["json_element", "json_of", "json_parsed", "value_of"]
 
 _VALID = "Invalid input syntax for type json"
-_NUMBERS = frozenset({"integer", "decimal"})
 
 
 def json_parsed(text: str) -> Value:
@@ -60,8 +59,9 @@ def _scalar(value: Value) -> str | None:
         return f"mc_py_json({value.sql})"
     if kind == "float":  # DuckDB writes as many digits as the number needs
         return f"CAST(to_json({value.sql}) AS VARCHAR)" if str(type_) == "double" else None
-    if kind == "boolean" or kind in _NUMBERS:
-        return f"CAST({value.sql} AS VARCHAR)"
+    if kind in ("boolean", "integer", "decimal"):
+        text = cast(value, STRING)
+        return None if text is None else text.sql
     return f"CAST(to_json({value.sql}) AS VARCHAR)" if kind == "text" else None
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "BITWISE",
     "COMPARISONS",
     "arithmetic",
+    "as_key",
     "bitwise",
     "comparable",
     "compare",
@@ -134,6 +135,19 @@ def bitwise(context: Context, node: exp.Expr, form: str, a: Value, b: Value) -> 
     if left is None or right is None:
         raise context.fault(node, "expected whole numbers")
     return Value(f"({form.format(left.sql, right.sql)})", BIGINT)
+
+
+def as_key(context: Context, node: exp.Expr, value: Value) -> Value:
+    """Return a value that rows are grouped, ordered or told apart by.
+
+    Raises
+    ------
+    SqlFault
+        For JSON, which has no order and is not compared.
+    """
+    if family(value.type) == "json":
+        raise context.fault(node, "json cannot be compared; take a value out of it and cast it")
+    return value
 
 
 def text_of(context: Context, node: exp.Expr, value: Value) -> str:

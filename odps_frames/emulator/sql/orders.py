@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from odps_frames.emulator.sql.clauses import refuse_ambiguous, unaliased
+from odps_frames.emulator.sql.operators import as_key
 from odps_frames.emulator.sql.scopes import only
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _keys(
     keys = []
     for item in items:
         key = item if isinstance(item, exp.Ordered) else exp.Ordered(this=item, nulls_first=True)
-        value = _value(binder, select, outputs, key)
+        value = as_key(binder.context, item, _value(binder, select, outputs, key))
         shown = by_text.get(value.sql)
         if shown is None and distinct:
             message = "ORDER BY of SELECT DISTINCT takes its columns only"

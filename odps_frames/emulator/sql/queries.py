@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.sql.scopes import Context
     from odps_frames.model.types import DataType
 
-__all__ = ["BoundQuery", "Queries", "typed"]
+__all__ = ["BoundQuery", "Part", "Parts", "Queries", "typed"]
 
 _SETS = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
 

@@ -12,6 +12,7 @@ from odps_frames.emulator.sql.clauses import limits, unaliased
 from odps_frames.emulator.sql.expressions import Binder
 from odps_frames.emulator.sql.groups import groups_of
 from odps_frames.emulator.sql.hints import check_query_hints
+from odps_frames.emulator.sql.operators import as_key
 from odps_frames.emulator.sql.orders import order_of
 from odps_frames.emulator.sql.relations import Relations
 from odps_frames.emulator.sql.scopes import Scope, only
@@ -76,6 +77,8 @@ class Select:
             clauses.append(f"GROUP BY {groups.sql}")
         clauses += self._filters(binder)
         distinct = "DISTINCT " if self._distinct() else ""
+        for output in outputs if distinct else ():
+            as_key(context, node, output.value)
         order = order_of(binder, node, outputs, distinct=bool(distinct))
         shown = ", ".join(f"{output.value.sql} AS c{i}" for i, output in enumerate(outputs))
         body = " ".join([f"SELECT {distinct}{shown}", *clauses])

@@ -9,6 +9,7 @@ from sqlglot import exp
 from odps_frames.emulator.sql.aggregates import AGGREGATES
 from odps_frames.emulator.sql.calls import Call
 from odps_frames.emulator.sql.frames import frame
+from odps_frames.emulator.sql.operators import as_key
 from odps_frames.emulator.sql.orders import ordering
 from odps_frames.emulator.sql.rankings import RANKINGS, Nulls
 from odps_frames.emulator.sql.scopes import only
@@ -110,13 +111,17 @@ def _clauses(binder: Binder, node: exp.Expr) -> dict[str, object]:
     return {key: clause or base.args.get(key) for key, clause in own.items()}
 
 
+def _key(binder: Binder, node: exp.Expr) -> Value:
+    return as_key(binder.context, node, binder.bind(node))
+
+
 def _over(binder: Binder, node: exp.Expr, name: str) -> str:
     found, texts = _clauses(binder, node), []
     if keys := found["partition_by"]:
-        texts.append("PARTITION BY " + ", ".join(binder.bind(key).sql for key in keys))  # type: ignore[attr-defined]  # a list
+        texts.append("PARTITION BY " + ", ".join(_key(binder, key).sql for key in keys))  # type: ignore[attr-defined]  # a list
     order, spec, keys_bound = found["order"], found["spec"], []
     if isinstance(order, exp.Expr):
-        keys_bound = [(item, binder.bind(item.this)) for item in order.expressions]
+        keys_bound = [(item, _key(binder, item.this)) for item in order.expressions]
         items = [ordering(binder.context, item, value.sql) for item, value in keys_bound]
         texts.append("ORDER BY " + ", ".join(items))
     if isinstance(spec, exp.Expr):
