@@ -67,6 +67,12 @@ def plain(value: Any) -> Any:
         return {"decimal": str(value)}
     if isinstance(value, bytes):
         return {"hex": value.hex()}
+    if isinstance(value, dict):  # of a struct
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], tuple):
+        return {"map": [[plain(key), plain(item)] for key, item in value]}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
     return value
 
 
