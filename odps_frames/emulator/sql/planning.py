@@ -6,32 +6,25 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from odps_frames.emulator.catalog.contents import list_partitions
-from odps_frames.emulator.catalog.tables import find_table
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.read_plan import make_plan
 from odps_frames.emulator.row_view import RowView, Selection
-from odps_frames.emulator.sql.dialect import parse_query
 from odps_frames.emulator.sql.engine_form import loaded, unloaded
-from odps_frames.emulator.sql.queries import Queries, typed
-from odps_frames.emulator.sql.scopes import Context
-from odps_frames.emulator.sql.table_names import ref_of, zone_of
-from odps_frames.emulator.sql.tokens import SqlFault
+from odps_frames.emulator.sql.lookup import Names, bind
 from odps_frames.emulator.sql.values import engine_type
 from odps_frames.emulator.times import is_instant
-from odps_frames.errors import NotFound
 from odps_frames.model.read import ArrowOptions, ReadSpec, TimeUnit
 from odps_frames.model.schema import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.files import Files
     from odps_frames.emulator.read_plan import ReadPlan
     from odps_frames.emulator.sql.queries import BoundQuery
-    from odps_frames.model.table import TableRef
+    from odps_frames.emulator.sql.scopes import Context
     from odps_frames.model.types import DataType
 
 __all__ = ["Planned", "Source", "plan_query"]
@@ -78,36 +71,9 @@ def plan_query(
         With the code and the place that MaxCompute gives.
     """
     tables: list[Table] = []
-
-    def look_up(parts: Sequence[str]) -> Table | None:
-        try:
-            return find_table(connection, ref_of(parts, project, hints))
-        except (NotFound, ValueError):
-            return None
-
-    def find(parts: Sequence[str]) -> tuple[TableRef, list[tuple[str, DataType]]] | None:
-        table = look_up(parts)
-        if table is None:
-            return None
-        tables.append(table)
-        return table.ref, [(column.name, column.type) for column in table.schema.all_columns]
-
-    def partitions(parts: Sequence[str]) -> Sequence[tuple[tuple[str, ...], int]] | None:
-        table = look_up(parts)
-        if table is None:
-            return None
-        kept = list_partitions(connection, table.id) if table.partition_columns else ()
-        return [(found.values, found.contents.n_rows) for found in kept]
-
-    zone = zone_of(hints)
-    context = Context(
-        sql=sql, zone=zone, now=now, hints=hints, find_table=find, find_partitions=partitions
+    context, bound = bind(
+        Names(connection=connection, project=project, hints=hints, tables=tables), sql, now=now
     )
-    try:
-        bound = typed(Queries(context, {}).bind(parse_query(sql)), context)
-    except RecursionError:
-        message = "Semantic analysis exception - the query is nested too deeply"
-        raise SqlFault("ODPS-0130071", message) from None
     parts = [f"{alias} AS ({text})" for alias, text in context.parts]
     text = " ".join([*parts, bound.sql])
     sources, loads = [], []
@@ -123,7 +89,7 @@ def plan_query(
         head + _final(bound),
         tuple(Column(name, type_) for name, type_ in bound.columns if type_ is not None),
         tuple(sources),
-        zone,
+        context.zone,
     )
 
 
