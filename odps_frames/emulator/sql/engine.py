@@ -91,7 +91,7 @@ class Engine:
                 f"Table or view already exists - table {ref} already exists",
                 statement.name.token,
             )
-        self._check_columns(statement)
+        self.check_table(statement)
         table = Table(
             id="",
             ref=ref,
@@ -108,7 +108,14 @@ class Engine:
         )
         tables.create_table(self.connection, table, self.now)
 
-    def _check_columns(self, statement: CreateTable) -> None:
+    def check_table(self, statement: CreateTable) -> None:
+        """Refuse a table that cannot be.
+
+        Raises
+        ------
+        SqlFault
+            With the first thing that is wrong.
+        """
         try:
             TableSchema(statement.columns, statement.partition_columns)
         except ValueError as error:

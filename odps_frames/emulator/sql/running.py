@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from odps_frames.emulator.sql.macros import macros
+from odps_frames.emulator.sql.row_places import placed_rows
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.model.splits import Split
 
@@ -125,6 +126,8 @@ class Run:
 def _table_of(source: Source, files: Files) -> pa.Table:
     pieces = source.plan.pieces(Split(""), 0)
     batches = source.view.rows(files, source.plan.files, pieces)
+    if source.placed:
+        return placed_rows(source, batches)
     return pa.Table.from_batches(list(batches), source.view.schema).rename_columns(
         list(source.names)
     )
