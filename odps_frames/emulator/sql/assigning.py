@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odps_frames.emulator.sql.casts import cast
-from odps_frames.emulator.sql.values import Value, engine_type, family, quoted
+from odps_frames.emulator.sql.values import STRING, Value, engine_type, family, quoted
 from odps_frames.model.types import ArrayType, CharType, MapType, StructType, VarcharType
 
 if TYPE_CHECKING:
@@ -36,23 +36,27 @@ def assigned(value: Value, type_: DataType, depth: int = 0) -> Value | None:
     """Convert a value to the type of its column; None where it does not go in."""
     if value.type is None:
         return cast(value, type_)
-    if isinstance(type_, CharType | VarcharType) and family(value.type) == "text":
-        return Value(value.sql, type_)  # its length is looked at when it is kept
-    if value.type == type_:
-        return Value(value.sql, type_)
-    if isinstance(type_, ArrayType) and isinstance(value.type, ArrayType):
-        return _list(value, value.type, type_, depth)
-    if isinstance(type_, MapType) and isinstance(value.type, MapType):
-        return _map(value, value.type, type_, depth)
-    if isinstance(type_, StructType) and isinstance(value.type, StructType):
-        return _struct(value, value.type, type_, depth)
+    match value.type, type_:
+        case given, wanted if given == wanted:
+            return Value(value.sql, type_)
+        case ArrayType() as given, ArrayType() as wanted:
+            return _list(value, given, wanted, depth)
+        case MapType() as given, MapType() as wanted:
+            return _map(value, given, wanted, depth)
+        case StructType() as given, StructType() as wanted:
+            return _struct(value, given, wanted, depth)
+        case _:
+            return _plain(value, type_)
+
+
+def _plain(value: Value, type_: DataType) -> Value | None:
     families = family(value.type), family(type_)
     if families == ("text", "text"):
-        return Value(value.sql, type_)
+        return Value(value.sql, type_)  # its length is looked at when it is kept
     if families not in _GOES_INTO:
         return None
     if isinstance(type_, CharType | VarcharType):
-        text = cast(value, VarcharType(65_535))
+        text = cast(value, STRING)
         return text and Value(text.sql, type_)
     return cast(value, type_)
 
