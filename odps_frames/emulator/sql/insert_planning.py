@@ -11,11 +11,13 @@ from sqlglot import exp
 from odps_frames.emulator.catalog.tables import StoredColumn, Table, find_table
 from odps_frames.emulator.specs import selector_of
 from odps_frames.emulator.sql.assigning import assigned, incompatible
+from odps_frames.emulator.sql.clauses import without_parts
 from odps_frames.emulator.sql.dialect import parse_query
 from odps_frames.emulator.sql.engine import Engine
 from odps_frames.emulator.sql.engine_form import unloaded
 from odps_frames.emulator.sql.planning import Planning, unnested
 from odps_frames.emulator.sql.queries import Queries, typed
+from odps_frames.emulator.sql.scopes import only
 from odps_frames.emulator.sql.table_names import ref_of
 from odps_frames.emulator.sql.token_reader import unsupported
 from odps_frames.emulator.sql.tokens import SqlFault
@@ -43,27 +45,28 @@ def plan_inserts(planning_of: Callable[[str], Planning], statement: Inserts) -> 
     SqlFault
         With the code and the place that MaxCompute gives.
     """
-    found = [_insertion(planning_of, output, statement.source) for output in statement.outputs]
+    source = None if statement.source is None else _shared(planning_of(statement.source))
+    found = [_insertion(planning_of, output, source) for output in statement.outputs]
     if len(found) > 1:
         _check_outputs(found, statement)
     return found
 
 
 def _insertion(
-    planning_of: Callable[[str], Planning], output: Insert, source: str | None
+    planning_of: Callable[[str], Planning], output: Insert, source: exp.Expr | None
 ) -> Insertion:
     planning = planning_of(output.query)
     table = _target(planning, output.target)
     static = _static(table, output)
     node = parse_query(output.query)
     if source is not None:
-        node = _from_source(planning, node, parse_query(source))
+        node = _from_source(planning, node, source)
     with unnested():
         bound = Queries(planning.context, {}).bind(node)
     columns = _columns(table, static, output)
     if len(bound.columns) != len(columns):
         raise planning.context.fault(
-            node,
+            without_parts(node),
             f"wrong columns count {len(bound.columns)} in data source, requires {len(columns)} "
             f"columns (includes dynamic partitions if any) of {table.ref}: "
             f"{', '.join(column.name for column in columns)}",
@@ -202,6 +205,16 @@ def _item(node: exp.Expr, number: int) -> exp.Expr:
     items: list[exp.Expr] = row.expressions
     plain = isinstance(row, exp.Select | exp.Tuple) and not any(item.is_star for item in items)
     return items[number] if plain else node
+
+
+def _shared(planning: Planning) -> exp.Expr:
+    """Read the FROM that all outputs share; sqlglot makes it ``SELECT *``."""
+    source = parse_query(planning.context.sql)
+    message = "expected FROM with tables or queries before the first INSERT"
+    if not isinstance(source, exp.Select) or source.expressions != [exp.Star()]:
+        raise planning.context.fault(source, message)
+    only(planning.context, source, "expressions", "from_", "joins", "laterals", what="FROM")
+    return source
 
 
 def _from_source(planning: Planning, node: exp.Expr, source: exp.Expr) -> exp.Expr:

@@ -118,8 +118,7 @@ class _Reader(TokenReader):
             partition = self._partition()
             if_not_exists = self.words("IF", "NOT", "EXISTS")
         columns = self._columns()
-        if not self.next.is_word(*_QUERY_WORDS) and not self.next.is_sign("("):
-            raise self.unexpected("SELECT, WITH or VALUES")
+        self._need_query()
         return Insert(
             target=target,
             overwrite=overwrite,
@@ -128,6 +127,10 @@ class _Reader(TokenReader):
             columns=columns,
             query=self.rest(self.next.start, end, before),
         )
+
+    def _need_query(self) -> None:
+        if not self.next.is_word(*_QUERY_WORDS) and not self.next.is_sign("("):
+            raise self.unexpected("SELECT, WITH or VALUES")
 
     def _columns(self) -> tuple[str, ...] | None:
         """Read the list of columns; a query in brackets is none."""
@@ -171,6 +174,7 @@ class _Reader(TokenReader):
                 message = f"Parse exception - {token.value.upper()} stands twice"
                 raise SqlFault("ODPS-0130161", message, token)
             clauses[clause] = value
+        self._need_query()
         table = CreateTable(name=name, columns=(), if_not_exists=if_not_exists, **clauses)  # type: ignore[arg-type]  # of `_clause`
         return CreateTableAs(table, self.rest(self.next.start, self._end()))
 

@@ -12,7 +12,7 @@ from odps_frames.emulator.sql.expressions import Binder
 from odps_frames.emulator.sql.planning import FILE_COLUMN, ROW_COLUMN
 from odps_frames.emulator.sql.queries import Queries
 from odps_frames.emulator.sql.relations import Relations
-from odps_frames.emulator.sql.scopes import only
+from odps_frames.emulator.sql.scopes import PARSE, only
 from odps_frames.emulator.sql.values import NULL, Value, engine_type
 
 if TYPE_CHECKING:
@@ -145,15 +145,19 @@ class RowTarget:
 
     def updates(self, items: Sequence[exp.Expr], binder: Binder) -> Mapping[int, Value]:
         """Return what SET gives to which columns."""
+        if not items:
+            raise self.planning.context.fault(None, "Parse exception - expected SET", PARSE)
         found: dict[int, Value] = {}
         for item in items:
             if not isinstance(item, exp.EQ):
                 raise self.planning.context.unsupported(item, f"SET {item.sql()}")
-            pairs = (
-                zip(item.this.expressions, self._several(item, binder), strict=True)
-                if isinstance(item.this, exp.Tuple)
-                else [(item.this, binder.bind(item.expression))]
+            nodes = _several(item.this)
+            values = (
+                [binder.bind(item.expression)]
+                if nodes is None
+                else self._values(item, len(nodes), binder)
             )
+            pairs = zip([item.this] if nodes is None else nodes, values, strict=True)
             for node, value in pairs:
                 place = self.place_of(node)
                 if place in found:
@@ -162,9 +166,9 @@ class RowTarget:
                 found[place] = value
         return found
 
-    def _several(self, item: exp.Expr, binder: Binder) -> list[Value]:
+    def _values(self, item: exp.Expr, wanted: int, binder: Binder) -> list[Value]:
         """Return the values of ``(a, b) = (…)``, where a query may stand."""
-        given, wanted = item.expression, len(item.this.expressions)
+        given = item.expression
         if isinstance(given, exp.Subquery):
             bound = binder.query(given, binder.scope)
             alias = self.planning.context.alias()
@@ -173,10 +177,17 @@ class RowTarget:
                 for n, (_, type_) in enumerate(bound.columns)
             ]
         else:
-            nodes = given.expressions if isinstance(given, exp.Tuple) else [given]
-            values = [binder.bind(node) for node in nodes]
+            nodes = _several(given)
+            values = [binder.bind(node) for node in ([given] if nodes is None else nodes)]
         if len(values) != wanted:
             raise self.planning.context.fault(
                 item, f"{len(values)} values are given for {wanted} columns"
             )
         return values
+
+
+def _several(node: exp.Expr) -> list[exp.Expr] | None:
+    """Return what stands in brackets, or None where there are none."""
+    if isinstance(node, exp.Paren):
+        return [node.this]
+    return list(node.expressions) if isinstance(node, exp.Tuple) else None
