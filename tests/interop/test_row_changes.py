@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Sides = Any  # the class of a fixture, which no test module can import
 
 ROWS = pa.table({"id": range(1000), "name": [f"name {n % 7}" for n in range(1000)]})
+MERGE = (
+    "MERGE INTO {} t USING (SELECT 1 id UNION ALL SELECT 9) s ON t.id = s.id WHEN MATCHED "
+    "THEN UPDATE SET v = 'm' WHEN NOT MATCHED THEN INSERT VALUES (s.id, 'n')"
+)
 ENDLESS = (
     "INSERT INTO {0} SELECT a.id, a.name FROM {0} a JOIN {0} b JOIN {0} c JOIN {0} d "
     "JOIN {0} e WHERE a.id + b.id + c.id + d.id + e.id < 0"
@@ -69,8 +73,7 @@ def test_rows_are_updated_deleted_and_merged(sides: Sides, table: str) -> None:
         "INSERT INTO {} VALUES (1, 'a'), (2, 'b'), (3, 'c')",
         "UPDATE {} SET v = concat(v, '!') WHERE id = 2",
         "DELETE FROM {} WHERE id = 3",
-        "MERGE INTO {} t USING (SELECT 1 AS id UNION ALL SELECT 9) s ON t.id = s.id "
-        "WHEN MATCHED THEN UPDATE SET v = 'm' WHEN NOT MATCHED THEN INSERT VALUES (s.id, 'n')",
+        MERGE,
     ):
         theirs.execute_sql(sql.format(table))
     assert rows_of(theirs, f"SELECT * FROM {table} ORDER BY id") == [[1, "m"], [2, "b!"], [9, "n"]]
@@ -79,7 +82,8 @@ def test_rows_are_updated_deleted_and_merged(sides: Sides, table: str) -> None:
 
 def test_a_table_is_made_of_a_query(theirs: Any, filled: str) -> None:
     theirs.execute_sql(
-        f"CREATE TABLE {filled}_2 LIFECYCLE 3 AS SELECT name, count(*) AS n FROM {filled} GROUP BY name"
+        f"CREATE TABLE {filled}_2 LIFECYCLE 3 AS "
+        f"SELECT name, count(*) AS n FROM {filled} GROUP BY name"
     )
     made = theirs.get_table(f"{filled}_2")
     assert [(one.name, str(one.type)) for one in made.table_schema.columns] == [

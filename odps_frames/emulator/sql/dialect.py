@@ -105,8 +105,9 @@ def _parse(sql: str, what: str, kinds: tuple[type[exp.Expr], ...]) -> exp.Expr:
     except SqlglotError as error:
         raise SqlFault("ODPS-0130161", f"Parse exception - {_first_line(error)}") from None
     statements = [statement for statement in found if statement is not None]
-    statement, *more = statements or [None]
-    if more or not isinstance(statement, kinds):
+    statement = statements[0] if statements else None
+    more = statements[1:]
+    if more or statement is None or not isinstance(statement, kinds):
         message = f"Parse exception - expected one {what}, and nothing after it"
         raise SqlFault("ODPS-0130161", message, place_of(more[0] if more else statement, sql))
     return statement

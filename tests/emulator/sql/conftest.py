@@ -74,9 +74,8 @@ class Place:
         return {"odps.default.schema": self.schema}
 
     def run(self, *statements: str) -> Query:
-        for sql in statements:
-            query = self.client.sql(sql, hints=self.hints)
-        return query
+        (*_, last) = [self.client.sql(sql, hints=self.hints) for sql in statements]
+        return last
 
     def begin(self, sql: str) -> Query:
         return self.client.sql(sql, hints=self.hints, wait=False)

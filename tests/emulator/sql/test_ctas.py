@@ -66,7 +66,8 @@ def test_of_several_that_make_a_table_one_does(place: Place) -> None:
 def test_a_table_that_is_there_may_be_read_for_its_successor(place: Place) -> None:
     place.run("create table t (a bigint)", "insert into t values (1)")
     place.run(
-        "create table t2 as with q as (select a from t) select a, a as b from q union all select 2, 3"
+        "create table t2 as with q as (select a from t) "
+        "select a, a as b from q union all select 2, 3"
     )
     assert place.rows("select * from t2") == [(1, 1), (2, 3)]
     place.run("create table if not exists t2 as select nonsense from nowhere")
@@ -78,7 +79,7 @@ def test_what_cannot_be_a_table(place: Place) -> None:
         "create table t as select 1 as a, 2 as a": "column a stands twice",
         "create table t as select * from nowhere": "ODPS-0130131",
         "create table t lifecycle x as select 1 as a": "a number of days",
-        "create table t tblproperties ('write.bucket.num'='0') as select 1 as a": "write.bucket.num",
+        "create table t tblproperties ('write.bucket.num'='0') as select 1 as a": "bucket.num",
         "create table nowhere.t.x.y as select 1 as a": "more than 3 parts",
     }.items():
         assert said in str(place.fault(sql))

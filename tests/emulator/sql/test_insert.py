@@ -21,7 +21,7 @@ KEYED = "primary key (id)) tblproperties ('transactional'='true')"
 
 def files_of(place: Place) -> set[str]:
     """Return the names of the files that the service has."""
-    folder: Path = place.client.service._store.files._folder
+    folder: Path = place.client.service._store.files._folder  # noqa: SLF001  nothing tells it
     return {path.name for path in folder.iterdir()}
 
 
@@ -64,8 +64,7 @@ def test_each_statement_makes_one_version(place: Place) -> None:
         "insert into t select 1, cast(9 as bigint) / 0 union all select 2, null",
         "insert into t select a, 1000 from values (1), (2) v(a)",
         "insert overwrite table t values (1, null)",
-        "from (select * from values (1), (2) v(a)) q insert into u select a insert into t "
-        "select a, 1000",
+        "from values (1), (2) q(a) insert into u select a insert into t select a, 1000",
     ],
 )
 def test_a_statement_that_fails_leaves_nothing(place: Place, sql: str) -> None:
@@ -164,7 +163,7 @@ def test_clustered_tables_keep_their_buckets(place: Place) -> None:
     )
     rows = pa.table({"a": range(1000), "b": [f"{n % 7}" for n in range(1000)]})
     of.to_odps(rows, place.name("s"), client=place.client)
-    found: dict[str, list[list[int]]] = {}
+    found: dict[str, list[list[Any]]] = {}
     for name in ("h", "r"):
         place.run(f"insert overwrite table {name} select * from s")
         session = place.client.read_session(place.name(name), split_by=of.ByBucket())
@@ -172,9 +171,9 @@ def test_clustered_tables_keep_their_buckets(place: Place) -> None:
             pa.Table.from_batches(session.read(split))["a"].to_pylist() for split in session.splits
         ]
         assert all(found[name])
-        assert sorted(sum(found[name], [])) == list(range(1000))
+        assert sorted(itertools.chain(*found[name])) == list(range(1000))
     assert all(max(one) < min(two) for one, two in itertools.pairwise(found["r"]))
-    assert sum(found["r"], []) == list(range(1000))
+    assert [*itertools.chain(*found["r"])] == list(range(1000))
 
 
 def test_changes_of_a_key_tell_what_an_insert_replaced(place: Place) -> None:

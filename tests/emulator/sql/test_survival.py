@@ -46,17 +46,16 @@ def test_what_was_acknowledged_is_there_and_nothing_by_halves(
         values = ", ".join(f"({number})" for number in range(N_ROWS))
         client.sql(f"insert into base values {values}")
         client.sql("insert into c select id, -1 from base")
-    arguments = [sys.executable, "-c", ROUNDS, str(tmp_path), "0"]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", ROUNDS, str(tmp_path), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own words
         assert process.stdout is not None
-        for _ in range(acknowledged):
-            last = int(process.stdout.readline())
+        (*_, last) = [int(process.stdout.readline()) for _ in range(acknowledged)]
         process.kill()
     with of.local(tmp_path, project="proj") as client:
         CURRENT.forget(client)
         (counts,) = (
             client.sql(
-                "select count(*) as n, (select count(*) from b) as m, (select max(p) from b) as p from a"
+                "select count(*) n, (select count(*) from b) m, (select max(p) from b) p from a"
             )
             .result()
             .to_pylist()
@@ -66,5 +65,3 @@ def test_what_was_acknowledged_is_there_and_nothing_by_halves(
         rows = client.sql("select v, count(*) as n from c group by v").result().to_pylist()
         assert [row["n"] for row in rows] == [N_ROWS]
         assert counts["p"] - 1 <= rows[0]["v"] <= counts["p"]
-        known = client.service._store._known_files()
-        assert {path.name for path in (tmp_path / "files").iterdir()} <= known

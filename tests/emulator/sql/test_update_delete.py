@@ -34,15 +34,15 @@ def ends(queries: list[Any]) -> list[str]:
     return sorted(found)
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "keyed"])
-def keyed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
+@pytest.fixture(params=sorted(TABLES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def table(place: Place, keyed: bool) -> Place:
+def table(place: Place, kind: str) -> Place:
     place.run(
-        TABLES["keyed" if keyed else "plain"],
+        TABLES[kind],
         "insert into t partition (p) values (1,10,'a'),(2,20,'a'),(3,30,'b')",
     )
     return place
@@ -58,12 +58,12 @@ def test_each_statement_makes_one_version_and_one_that_changes_nothing_none(tabl
     assert table.rows("select * from t") == [(1, 11, "a"), (2, 21, "a")]
 
 
-def test_changes_tell_what_became_of_rows(table: Place, keyed: bool) -> None:
+def test_changes_tell_what_became_of_rows(table: Place, kind: str) -> None:
     since = of.read_odps_changes(table.name("t"), since=0, client=table.client).next
     table.run("update t set v = 99 where id = 2", "delete from t where id = 1")
     frame = of.read_odps_changes(table.name("t"), since=since, client=table.client).frame
     found = sorted(frame.itertuples(index=False, name=None))
-    if keyed:
+    if kind == "keyed":
         assert found == [(1, 10, "a", "delete"), (2, 99, "a", "update")]
     else:
         assert found == [
@@ -117,7 +117,7 @@ def test_rows_that_went_meanwhile_are_not_brought_back(table: Place, change: str
 
 
 def test_rows_that_came_meanwhile_into_a_partition_refuse_its_update(
-    table: Place, keyed: bool
+    table: Place, kind: str
 ) -> None:
     with table.held():
         query = table.begin("update t set v = v + 1 where p = 'a'")
@@ -126,7 +126,7 @@ def test_rows_that_came_meanwhile_into_a_partition_refuse_its_update(
             table.name("t"),
             client=table.client,
             partition_cols=["p"],
-            mode="upsert" if keyed else "append",
+            mode="upsert" if kind == "keyed" else "append",
         )
     with pytest.raises(of.SqlError, match=r"partition \(p='a'\)"):
         query.wait()
@@ -231,9 +231,10 @@ def carried_out(rows: list[tuple[int, int]], kind: str, a: int, b: int, *, keyed
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=CHANGES)
 def test_any_statements_leave_what_they_say_at_every_version(
-    place: Place, keyed: bool, changes: list[tuple[str, int, int]]
+    place: Place, kind: str, changes: list[tuple[str, int, int]]
 ) -> None:
     name = f"t{next(NUMBERS)}"
+    keyed = kind == "keyed"
     key = ", primary key (id)" if keyed else ""
     place.run(f"create table {name} (id bigint not null, v bigint{key}) {ACID}")
     expected: list[tuple[int, int]] = []
