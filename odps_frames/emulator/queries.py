@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.catalog.contents import unknown_files
 from odps_frames.emulator.sql.settings import check_hints
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.wire.instance import TaskStatus
@@ -71,14 +72,31 @@ class Queries:
             raise SqlFault("ODPS-0130071", message) from None
         check_hints(hints)
 
-        def find() -> tuple[list[str], Work]:
+        while True:
             with self._store.database.read() as connection:
-                return plan_work(
+                names, work = plan_work(
                     self._store, connection, sql, project=project, hints=hints, now=now
                 )
+            hold = self._held(names)
+            if hold is not None:
+                return work, hold
 
-        hold, work = self._store.files.hold(find)
-        return work, hold
+    def _held(self, names: list[str]) -> Hold | None:
+        """Keep files from deletion; None where some of them are gone since they were found.
+
+        A statement is not understood while files are found and held in one step: others would
+        have to wait for it.
+        """
+
+        def find() -> tuple[list[str], list[str]]:
+            with self._store.database.read() as connection:
+                return names, unknown_files(connection, names)
+
+        hold, gone = self._store.files.hold(find)
+        if gone:
+            hold.release()
+            return None
+        return hold
 
     def start(self, instance: str, work: Work, hold: Hold) -> None:
         """Carry a statement out in a thread of its own."""
