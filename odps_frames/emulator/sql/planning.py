@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.read_plan import make_plan
 from odps_frames.emulator.row_view import RowView, Selection
+from odps_frames.emulator.sql.dialect import parse_query
 from odps_frames.emulator.sql.engine_form import loaded, unloaded
-from odps_frames.emulator.sql.lookup import Names, bind
+from odps_frames.emulator.sql.lookup import Names, context_of, unnested
+from odps_frames.emulator.sql.queries import Queries, typed
 from odps_frames.emulator.sql.values import engine_type
 from odps_frames.emulator.times import is_instant
 from odps_frames.model.read import ArrowOptions, ReadSpec, TimeUnit
@@ -71,9 +73,10 @@ def plan_query(
         With the code and the place that MaxCompute gives.
     """
     tables: list[Table] = []
-    context, bound = bind(
-        Names(connection=connection, project=project, hints=hints, tables=tables), sql, now=now
-    )
+    names = Names(connection=connection, project=project, hints=hints, tables=tables)
+    context = context_of(names, sql, now=now)
+    with unnested():
+        bound = typed(Queries(context, {}).bind(parse_query(sql)), context)
     parts = [f"{alias} AS ({text})" for alias, text in context.parts]
     text = " ".join([*parts, bound.sql])
     sources, loads = [], []
