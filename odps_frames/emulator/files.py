@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import threading
 from collections import Counter, deque
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -62,6 +63,16 @@ class Files:
     def discard(self, name: str) -> None:
         """Drop a file that was begun and will not be finished."""
         (self._folder / (name + UNFINISHED)).unlink(missing_ok=True)
+
+    def duplicate(self, name: str) -> str:
+        """Give the rows of a file a second name; each of both may be deleted without the other."""
+        other = secrets.token_hex(16) + SUFFIX
+        try:
+            os.link(self._folder / name, self._folder / other)
+        except OSError:  # a file system without links
+            shutil.copyfile(self._folder / name, self._folder / (other + UNFINISHED))
+            self.finish(other)
+        return other
 
     def open(self, name: str) -> pa.RecordBatchFileReader:
         """Map a file; its batches are parts of the map and cost no memory of their own."""

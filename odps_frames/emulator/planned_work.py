@@ -46,15 +46,15 @@ def plan_work(
 
     if is_change(sql):
         work = ChangeWork(store, project, hints)
-        return work.plan(_writes(sql, planning_of, now)), work
+        return work.plan(_writes(sql, planning_of)), work
     planned = plan_query(connection, sql, project=project, hints=hints, now=now, files=store.files)
     return planned.files, QueryWork(store, planned)
 
 
-def _writes(sql: str, planning_of: Callable[[str], Planning], now: int) -> Sequence[Write]:
+def _writes(sql: str, planning_of: Callable[[str], Planning]) -> Sequence[Write]:
     if tokens_of(sql)[0].is_word("UPDATE", "DELETE", "MERGE"):
         return [plan_change(planning_of(sql))]
     statement = parse_inserts(sql)
     if isinstance(statement, CreateTableAs):
-        return plan_creation(planning_of(statement.query), statement, now)
+        return plan_creation(planning_of(statement.query), statement)
     return plan_inserts(planning_of, statement)

@@ -24,7 +24,8 @@ from odps_frames.emulator.catalog.tables import find_table, next_version, table_
 from odps_frames.emulator.commit import publish
 from odps_frames.emulator.keyed_intake import intake_for
 from odps_frames.emulator.merge import take_away
-from odps_frames.emulator.sql.engine import Engine
+from odps_frames.emulator.sql.site import Site
+from odps_frames.emulator.sql.table_engine import create_table
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.emulator.sql.writes import DELETED, UPDATED, Creation, Insertion, RowChange
 from odps_frames.errors import ServiceError
@@ -212,7 +213,14 @@ class _Creator:
         if create.if_not_exists and find_table(connection, ref) is not None:
             self._taker.abandon()
             return
-        Engine(connection=connection, project=self._project, hints=self._hints, now=now).run(create)
+        site = Site(
+            connection=connection,
+            files=self._taker.store.files,
+            project=self._project,
+            hints=self._hints,
+            now=now,
+        )
+        create_table(site, create)
         table = find_table(connection, ref)
         if table is None:
             msg = f"table {ref} is not there after it was made"

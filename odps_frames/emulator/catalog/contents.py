@@ -24,6 +24,7 @@ __all__ = [
     "add_files",
     "add_partition",
     "contents",
+    "count_partitions",
     "decode_spec",
     "drop_partition",
     "encode_spec",
@@ -32,6 +33,7 @@ __all__ = [
     "list_partitions",
     "remove_file",
     "remove_files",
+    "rename_partition",
     "touch_partition",
     "unknown_files",
     "visible_files",
@@ -184,6 +186,20 @@ def drop_partition(connection: Connection, table_id: str, values: Values) -> boo
         "DELETE FROM partitions WHERE table_id = ? AND spec = ?", (table_id, encode_spec(values))
     )
     return gone.rowcount == 1
+
+
+def count_partitions(connection: Connection, table_id: str) -> int:
+    """Return how many partitions a table has."""
+    row = connection.execute("SELECT count(*) FROM partitions WHERE table_id = ?", (table_id,))
+    return int(row.fetchone()[0])
+
+
+def rename_partition(connection: Connection, table_id: str, values: Values, to: Values) -> None:
+    """Give a partition other values, but not its files."""
+    connection.execute(
+        "UPDATE partitions SET spec = ? WHERE table_id = ? AND spec = ?",
+        (encode_spec(to), table_id, encode_spec(values)),
+    )
 
 
 def has_partition(connection: Connection, table_id: str, values: Values) -> bool:

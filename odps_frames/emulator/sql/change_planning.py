@@ -12,8 +12,9 @@ from sqlglot import exp
 
 from odps_frames.emulator.sql.dialect import parse_change
 from odps_frames.emulator.sql.engine_form import unloaded
+from odps_frames.emulator.sql.lookup import unnested
 from odps_frames.emulator.sql.merge_planning import merged
-from odps_frames.emulator.sql.planning import FILE_COLUMN, ROW_COLUMN, unnested
+from odps_frames.emulator.sql.planning import FILE_COLUMN, ROW_COLUMN
 from odps_frames.emulator.sql.row_targets import RowTarget
 from odps_frames.emulator.sql.scopes import only
 from odps_frames.emulator.sql.writes import ACTION_COLUMN, DELETED, UPDATED, RowChange

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from odps_frames.emulator.catalog.tables import StoredColumn, Table, find_table
+from odps_frames.emulator.catalog.tables import StoredColumn, Table
 from odps_frames.emulator.specs import selector_of
 from odps_frames.emulator.sql.assigning import assigned, incompatible
 from odps_frames.emulator.sql.clauses import without_parts
+from odps_frames.emulator.sql.cursor import unsupported
+from odps_frames.emulator.sql.default_values import default_value
 from odps_frames.emulator.sql.dialect import parse_query
-from odps_frames.emulator.sql.engine import Engine
 from odps_frames.emulator.sql.engine_form import unloaded
-from odps_frames.emulator.sql.planning import Planning, unnested
+from odps_frames.emulator.sql.lookup import unnested
 from odps_frames.emulator.sql.queries import Queries, typed
 from odps_frames.emulator.sql.scopes import only
-from odps_frames.emulator.sql.table_names import ref_of
-from odps_frames.emulator.sql.token_reader import unsupported
+from odps_frames.emulator.sql.site import exists_already
+from odps_frames.emulator.sql.table_engine import check_table
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.emulator.sql.values import Value, engine_type
 from odps_frames.emulator.sql.writes import Creation, Insertion
-from odps_frames.errors import NotFound, ServiceError
+from odps_frames.errors import ServiceError
 from odps_frames.model.schema import Column
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.specs import Selector
     from odps_frames.emulator.sql.inserts import CreateTableAs, Insert, Inserts, Items
+    from odps_frames.emulator.sql.planning import Planning
     from odps_frames.emulator.sql.queries import BoundQuery
-    from odps_frames.emulator.sql.statements import TableName
 
 __all__ = ["plan_creation", "plan_inserts"]
 
@@ -56,7 +57,7 @@ def _insertion(
     planning_of: Callable[[str], Planning], output: Insert, source: exp.Expr | None
 ) -> Insertion:
     planning = planning_of(output.query)
-    table = _target(planning, output.target)
+    table = planning.site.table(output.target)
     static = _static(table, output)
     node = parse_query(output.query)
     if source is not None:
@@ -71,33 +72,16 @@ def _insertion(
             f"columns (includes dynamic partitions if any) of {table.ref}: "
             f"{', '.join(column.name for column in columns)}",
         )
+    left = [stored for stored in _left_out(table, output) if stored.default is not None]
+    text = _text(planning, node, bound, columns, [default_value(stored) for stored in left])
+    every = (*columns, *(stored.column for stored in left))
     return Insertion(
-        planned=planning.planned(_text(planning, node, bound, columns), tuple(columns)),
+        planned=planning.planned(text, every),
         table=table,
         static=static,
         overwrite=output.overwrite,
         if_not_exists=output.if_not_exists,
     )
-
-
-def _target(planning: Planning, name: TableName) -> Table:
-    """Return the table that a statement changes.
-
-    Raises
-    ------
-    SqlFault
-        When there is none of that name.
-    """
-    try:
-        ref = ref_of(name.parts, planning.project, planning.hints)
-        table = find_table(planning.connection, ref)
-    except (NotFound, ValueError) as error:
-        said = error.message if isinstance(error, NotFound) else str(error)
-        raise SqlFault("ODPS-0130131", f"Table not found - {said}", name.token) from None
-    if table is None:
-        message = f"Table not found - table {ref} cannot be resolved"
-        raise SqlFault("ODPS-0130131", message, name.token)
-    return table
 
 
 def _static(table: Table, output: Insert) -> Selector:
@@ -170,17 +154,35 @@ def _columns(table: Table, static: Selector, output: Insert) -> list[Column]:
             raise _semantic(f"column {name} stands twice in the list of columns", output)
     if left := [column.name for column in dynamic if column.name.lower() not in output.columns]:
         raise _semantic(f"the list of columns lacks the partition column {left[0]}", output)
-    for stored in table.columns:
+    for stored in _left_out(table, output):
         column = stored.column
-        if not column.nullable and column.name.lower() not in output.columns:
+        if not column.nullable and stored.default is None:
             raise _semantic(
                 f"column {column.name} is NOT NULL; the list of columns lacks it", output
             )
     return [by_name[name] for name in output.columns]
 
 
-def _text(planning: Planning, node: exp.Expr, bound: BoundQuery, columns: Sequence[Column]) -> str:
-    """Write a query for DuckDB whose columns have the types of those that they go into."""
+def _left_out(table: Table, output: Insert) -> list[StoredColumn]:
+    """Return the data columns that a list of columns lacks."""
+    listed = output.columns
+    return [one for one in table.columns if listed and one.column.name.lower() not in listed]
+
+
+def _text(
+    planning: Planning,
+    node: exp.Expr,
+    bound: BoundQuery,
+    columns: Sequence[Column],
+    further: Sequence[Value] = (),
+) -> str:
+    """Write a query for DuckDB whose columns have the types of those that they go into.
+
+    Parameters
+    ----------
+    further : sequence of Value
+        Literals that stand behind its columns.
+    """
     items = []
     for number, ((name, given), column) in enumerate(zip(bound.columns, columns, strict=True)):
         value = assigned(Value(f"q.c{number}", given), column.type)
@@ -191,10 +193,13 @@ def _text(planning: Planning, node: exp.Expr, bound: BoundQuery, columns: Sequen
         if value is None:
             raise incompatible(planning.context, _item(node, number), (name, given), column)
         items.append(f"CAST({value.sql} AS {target}) AS c{number}")
+    items += [f"{value.sql} AS c{n}" for n, value in enumerate(further, len(items))]
+    types = [*(column.type for column in columns), *(value.type for value in further)]
     inner = f"SELECT {', '.join(items)} FROM ({bound.sql}) AS q"
     outer = ", ".join(
-        f"{unloaded(f'q.c{number}', column.type)} AS c{number}"
-        for number, column in enumerate(columns)
+        f"{unloaded(f'q.c{number}', type_)} AS c{number}"
+        for number, type_ in enumerate(types)
+        if type_ is not None
     )
     return f"SELECT {outer} FROM ({inner}) AS q"
 
@@ -261,7 +266,7 @@ def _semantic(message: str, output: Insert) -> SqlFault:
     return SqlFault("ODPS-0130071", f"Semantic analysis exception - {message}", output.target.token)
 
 
-def plan_creation(planning: Planning, statement: CreateTableAs, now: int) -> list[Creation]:
+def plan_creation(planning: Planning, statement: CreateTableAs) -> list[Creation]:
     """Understand CREATE TABLE AS; nothing is left to do where the table may be there and is.
 
     Raises
@@ -269,28 +274,25 @@ def plan_creation(planning: Planning, statement: CreateTableAs, now: int) -> lis
     SqlFault
         With the code and the place that MaxCompute gives.
     """
-    create = statement.table
-    ref = ref_of(create.name.parts, planning.project, planning.hints)
-    if find_table(planning.connection, ref) is not None:
+    create, site = statement.table, planning.site
+    found = site.find(create.name)
+    if found is not None:
         if create.if_not_exists:
             return []
-        message = f"Table or view already exists - table {ref} already exists"
-        raise SqlFault("ODPS-0130211", message, create.name.token)
+        raise exists_already(found, create.name)
     with unnested():
         node = parse_query(statement.query)
         bound = typed(Queries(planning.context, {}).bind(node), planning.context)
     columns = tuple(Column(name.lower(), type_) for name, type_ in bound.columns if type_)
     create = replace(create, columns=columns)
-    Engine(
-        connection=planning.connection, project=planning.project, hints=planning.hints, now=now
-    ).check_table(create)
+    check_table(create)
     return [
         Creation(
             planned=planning.planned(_text(planning, node, bound, columns), columns),
             create=create,
             table=Table(
                 id="",
-                ref=ref,
+                ref=site.ref(create.name),
                 columns=tuple(StoredColumn(str(n), column) for n, column in enumerate(columns, 1)),
             ),
         )

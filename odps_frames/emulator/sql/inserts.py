@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from odps_frames.emulator.sql.cursor import Cursor, unsupported
 from odps_frames.emulator.sql.kinds import outside
 from odps_frames.emulator.sql.statements import CreateTable
-from odps_frames.emulator.sql.token_reader import TokenReader, unsupported
 from odps_frames.emulator.sql.tokens import SqlFault, TokenKind
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def parse_inserts(sql: str) -> Inserts | CreateTableAs:
     return reader.inserts()
 
 
-class _Reader(TokenReader):
+class _Reader(Cursor):
     """Reads heads; `outside` tells where the next one begins."""
 
     def inserts(self) -> Inserts:
@@ -92,6 +93,12 @@ class _Reader(TokenReader):
             self._insert(start, end, (0, 0)) for start, end in zip(starts, ends, strict=True)
         ]
         return Inserts(tuple(outputs), source)
+
+    def rest(self, start: int, end: int, before: tuple[int, int] = (0, 0)) -> str:
+        """Return a part of the text, and one before it, in their places; the rest is blank."""
+        text, (first, last) = self.sql, before
+        between = _blank(text[last:start])
+        return _blank(text[:first]) + text[first:last] + between + text[start:end]
 
     def _end(self) -> int:
         """Return the place of the end, before which semicolons may stand."""
@@ -180,9 +187,9 @@ class _Reader(TokenReader):
 
     def _clause(self) -> tuple[str, object]:
         if self.words("LIFECYCLE"):
-            return "lifecycle", int(self.take("a number of days", TokenKind.NUMBER).value)
+            return "lifecycle", self.whole_number("a number of days")
         if self.words("COMMENT"):
-            return "comment", self._text()
+            return "comment", self.comment()
         if self.words("TBLPROPERTIES"):
             self.sign("(")
             found = dict([self._property()])
@@ -195,9 +202,10 @@ class _Reader(TokenReader):
         raise self.unexpected("AS")
 
     def _property(self) -> tuple[str, str]:
-        name = self._text()
+        name = self.text()
         self.sign("=")
-        return name, self._text()
+        return name, self.text()
 
-    def _text(self) -> str:
-        return self.take("a text", TokenKind.TEXT).value
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\r\n]", " ", text)

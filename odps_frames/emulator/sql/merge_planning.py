@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from odps_frames.emulator.sql.default_values import default_value
 from odps_frames.emulator.sql.planning import FILE_COLUMN
 from odps_frames.emulator.sql.queries import Part, Queries
 from odps_frames.emulator.sql.row_targets import RowTarget
@@ -149,7 +150,7 @@ def _bound(target: RowTarget, when: exp.Expr) -> _When:
 def _inserted(
     target: RowTarget, then: exp.Insert, bind: Callable[[exp.Expr], Value]
 ) -> list[Value]:
-    """Return the values of a row that comes; columns that are not named are NULL."""
+    """Return the values of a row that comes; columns that are not named have their default."""
     context = target.planning.context
     only(context, then, "this", "expression", what="INSERT")
     given, named = then.args.get("expression"), then.this
@@ -172,7 +173,8 @@ def _inserted(
             f"wrong columns count {len(nodes)} in data source, requires {len(places)} columns "
             "(includes dynamic partitions if any), each of them once",
         )
-    values = [NULL] * len(target.columns)
+    values = [default_value(stored) for stored in target.table.columns]
+    values += [NULL] * len(target.table.partition_columns)
     for place, node in zip(places, nodes, strict=True):
         values[place] = bind(node)
     return values

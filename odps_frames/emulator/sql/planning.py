@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from odps_frames.emulator.catalog.tables import find_table
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.read_plan import make_plan
 from odps_frames.emulator.row_view import RowView, Selection
 from odps_frames.emulator.sql.dialect import parse_query
 from odps_frames.emulator.sql.engine_form import loaded, unloaded
+from odps_frames.emulator.sql.lookup import Names, context_of, unnested
 from odps_frames.emulator.sql.queries import Queries, typed
-from odps_frames.emulator.sql.scopes import Context
-from odps_frames.emulator.sql.table_names import ref_of, zone_of
-from odps_frames.emulator.sql.tokens import SqlFault
+from odps_frames.emulator.sql.site import Site
 from odps_frames.emulator.sql.values import engine_type
 from odps_frames.emulator.times import is_instant
-from odps_frames.errors import NotFound
 from odps_frames.model.read import ArrowOptions, ReadSpec, TimeUnit
 from odps_frames.model.schema import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.files import Files
     from odps_frames.emulator.read_plan import ReadPlan
     from odps_frames.emulator.sql.queries import BoundQuery
-    from odps_frames.model.table import TableRef
+    from odps_frames.emulator.sql.scopes import Context
     from odps_frames.model.types import DataType
 
 __all__ = [
@@ -41,7 +37,6 @@ __all__ = [
     "Planning",
     "Source",
     "plan_query",
-    "unnested",
 ]
 
 FILE_COLUMN, ROW_COLUMN = "f", "p"
@@ -98,16 +93,6 @@ def plan_query(
     return planning.planned(_final(bound), columns)
 
 
-@contextmanager
-def unnested() -> Iterator[None]:
-    """Say of what is nested too deeply that it is."""
-    try:
-        yield
-    except RecursionError:
-        message = "Semantic analysis exception - the query is nested too deeply"
-        raise SqlFault("ODPS-0130071", message) from None
-
-
 class Planning:
     """One statement on its way to DuckDB, and the tables that it was found to name."""
 
@@ -121,25 +106,22 @@ class Planning:
         now: int,
         files: Files,
     ) -> None:
-        self.connection = connection
-        self.project = project
-        self.hints = hints
         self._files = files
         self.tables: list[Table] = []
         """Those that are read, in the order of their aliases ``r0``, ``r1``, …"""
-        self.context = Context(
-            sql=sql, zone=zone_of(hints), now=now, hints=hints, find_table=self._find
-        )
+        self.names = Names(connection=connection, project=project, hints=hints, tables=self.tables)
+        self.context = context_of(self.names, sql, now=now)
 
-    def _find(self, parts: Sequence[str]) -> tuple[TableRef, list[tuple[str, DataType]]] | None:
-        try:
-            table = find_table(self.connection, ref_of(parts, self.project, self.hints))
-        except (NotFound, ValueError):
-            return None
-        if table is None:
-            return None
-        self.tables.append(table)
-        return table.ref, [(column.name, column.type) for column in table.schema.all_columns]
+    @property
+    def site(self) -> Site:
+        """Where the statement is carried out, as definitions know it."""
+        return Site(
+            connection=self.names.connection,
+            files=self._files,
+            project=self.names.project,
+            hints=self.names.hints,
+            now=self.context.now,
+        )
 
     def planned(
         self, sql: str, columns: tuple[Column, ...], *, placed: int | None = None
@@ -181,7 +163,7 @@ class Planning:
             tuple((place - n_data, columns[place]) for place in chosen if place >= n_data),
         )
         spec = ReadSpec(table=table.ref)
-        plan = make_plan(self.connection, table, table.version, spec, self._files)
+        plan = make_plan(self.names.connection, table, table.version, spec, self._files)
         times = joined_times(file.stored.facts for file in plan.files)
 
         def as_pair(path: str, type_: DataType) -> bool:

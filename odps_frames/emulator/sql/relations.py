@@ -110,6 +110,10 @@ class Relations:
             return f"{known.alias} AS {inner}", self._relation(
                 node, said, inner, known.columns, columns
             )
+        bound = self._context.bind_view(self._context, node, parts)
+        if bound is not None:
+            relation = self._relation(node, said, inner, bound.columns, columns)
+            return f"({bound.sql}) AS {inner}", relation
         found = self._context.find_table(parts)
         if found is None:
             name = ".".join(parts)

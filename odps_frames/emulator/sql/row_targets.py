@@ -65,6 +65,8 @@ class RowTarget:
 
         relations = Relations(planning.context, queries.parts, queries.bind, binder, None)
         source, scope = relations.bind(select)
+        if scope.relations[0].table is None:
+            raise planning.context.fault(node, f"{verb} takes a table, and this is a view")
         table = planning.tables[number]
         if not table.transactional:
             raise planning.context.fault(

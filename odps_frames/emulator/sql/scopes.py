@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
+    from odps_frames.emulator.sql.queries import BoundQuery
     from odps_frames.emulator.sql.values import Value
     from odps_frames.model.table import TableRef
     from odps_frames.model.types import DataType
@@ -41,6 +43,10 @@ class Relation:
     table: TableRef | None = None
 
 
+def _no_view(_: Context, __: exp.Expr, ___: Sequence[str]) -> None:
+    """Find no view, where there is none to find."""
+
+
 @dataclass(slots=True)
 class Context:
     """What is the same all over a query."""
@@ -56,12 +62,16 @@ class Context:
     """The tables that are read, in the order of their aliases ``r0``, ``r1``, …"""
     parts: list[tuple[str, str]] = field(default_factory=list)
     """Aliases and DuckDB text of the queries of WITH."""
-    _numbers: int = 0
+    bind_view: Callable[[Context, exp.Expr, Sequence[str]], BoundQuery | None] = _no_view
+    """Binds the query of a view, by the parts of its name; None where there is none."""
+    inside: tuple[TableRef, ...] = ()
+    """The views around this query, from the outermost one."""
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    """Shared with the queries of views."""
 
     def alias(self) -> str:
         """Return a name that nothing else in the DuckDB text has."""
-        self._numbers += 1
-        return f"s{self._numbers}"
+        return f"s{next(self.numbers)}"
 
     def fault(self, node: exp.Expr | None, message: str, code: str = SEMANTIC) -> SqlFault:
         """Make the error of a place in the query."""

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.sql.tokens import Token
 
-__all__ = ["check_hints", "is_query", "split_settings"]
+__all__ = ["SUBMIT_MODE", "check_hints", "is_query", "split_settings"]
 
+SUBMIT_MODE = "odps.sql.submit.mode"
+"""Where this is ``script``, several statements may follow each other."""
 _QUERY_WORDS = ("SELECT", "WITH", "VALUES", "FROM")
 _OTHER_MEANING = frozenset(
     {

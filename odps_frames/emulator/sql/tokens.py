@@ -17,6 +17,7 @@ class SqlFault(Exception):
     """A statement that fails; the text begins with the code that clients look for."""
 
     def __init__(self, code: str, message: str, token: Token | None = None) -> None:
+        self.code, self.message = code, message
         place = f"[{token.line},{token.column}] " if token else " "
         super().__init__(f"{code}:{place}{message}")
 

@@ -303,3 +303,33 @@ def test_times_and_decimals_come_back_as_they_went_in(place: Place) -> None:
     )
     for name in ("t", "u"):
         assert place.rows(f"select {shown} from {name}") == [wanted, wanted]
+
+
+def test_columns_that_are_left_out_have_their_default(place: Place) -> None:
+    place.run(
+        "create table t (a bigint, b string default 'it''s', c decimal(5,2) default 1.5, "
+        "d boolean default true, e int not null default -7)",
+        "insert into t (a) values (1), (2)",
+        "insert into t (b, a) select null, 3",
+        "insert into t values (4, null, null, null, 0)",
+    )
+    assert place.rows("select a, b, cast(c as string) c, d, e from t") == [
+        (1, "it's", "1.5", True, -7),
+        (2, "it's", "1.5", True, -7),
+        (3, None, "1.5", True, -7),
+        (4, None, None, None, 0),
+    ]
+
+
+def test_views_are_read_and_not_written(place: Place) -> None:
+    place.run("create table t (a bigint)", "create view v as select a + 1 as b from t")
+    place.run("insert into t values (1)", "insert into t select b from v")
+    assert place.rows("select * from t") == [(1,), (2,)]
+    for sql in (
+        "insert into v values (1)",
+        "update v set b = 1",
+        "delete from v",
+        "merge into v using t on v.b = t.a when matched then delete",
+        "create table v as select 1 as a",
+    ):
+        assert "view" in str(place.fault(sql))
