@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from odps_frames.convert.untyped import pc
-from odps_frames.emulator.catalog.conflicts import changed_partitions, missing_files
 from odps_frames.emulator.catalog.contents import (
     add_files,
     has_partition,
@@ -21,6 +20,7 @@ from odps_frames.emulator.catalog.contents import (
 )
 from odps_frames.emulator.catalog.erasures import erased_positions
 from odps_frames.emulator.catalog.tables import find_table, next_version, table_by_id
+from odps_frames.emulator.catalog.written_since import changed_partitions, missing_files
 from odps_frames.emulator.commit import publish
 from odps_frames.emulator.keyed_intake import intake_for
 from odps_frames.emulator.merge import take_away
