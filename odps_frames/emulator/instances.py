@@ -16,6 +16,7 @@ from odps_frames.emulator.refusals import no_instance
 from odps_frames.emulator.result_text import Unspeakable, csv_text
 from odps_frames.emulator.results import LIMITED_ROWS, Results
 from odps_frames.emulator.sql.engine import run_statement
+from odps_frames.emulator.sql.kinds import is_change
 from odps_frames.emulator.sql.parser import parse, parse_script
 from odps_frames.emulator.sql.settings import SUBMIT_MODE, is_query, split_settings
 from odps_frames.emulator.sql.site import Site
@@ -109,7 +110,7 @@ class Instances:
             _check_length(statement.sql)
             settings, sql = split_settings(statement.sql)
             hints = {**self._hints, **statement.hints, **settings}
-            if is_query(sql):
+            if is_query(sql) or is_change(sql):
                 return self._query(instance, sql, hints, started)
             with self._store.database.write() as connection:
                 need_schema(connection, project, None)
@@ -135,10 +136,10 @@ class Instances:
     ) -> Instance:
         with self._store.database.read() as connection:
             need_schema(connection, instance.project, None)
-        planned, hold = self._queries.plan(sql, instance.project, hints, started)
+        work, hold = self._queries.plan(sql, instance.project, hints, started)
         with self._store.database.write() as connection:
             _keep(connection, instance)
-        self._queries.start(instance.id, planned, hold)
+        self._queries.start(instance.id, work, hold)
         return instance
 
     def _ended(self, instance: Instance, status: TaskStatus, result: str) -> Instance:

@@ -35,6 +35,7 @@ __all__ = [
     "remove_files",
     "rename_partition",
     "touch_partition",
+    "unknown_files",
     "visible_files",
 ]
 
@@ -107,6 +108,12 @@ def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
         n_bytes=row["n_bytes"],
         facts=FileFacts.decode(row["facts"]),
     )
+
+
+def unknown_files(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Return those of some files that the catalog does not know (any more)."""
+    sought = "SELECT 1 FROM files WHERE name = ?"
+    return [name for name in names if connection.execute(sought, (name,)).fetchone() is None]
 
 
 def add_files(

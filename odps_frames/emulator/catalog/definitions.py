@@ -47,7 +47,7 @@ def rename_table(connection: Connection, table: Table, to: TableRef, now: int) -
     row = connection.execute(
         "SELECT version FROM retired WHERE project = ? AND schema = ? AND name = ?", new
     ).fetchone()
-    if table.view is None and row is not None and row["version"] > table.version:
+    if row is not None and row["version"] > table.version:
         connection.execute(
             "UPDATE tables SET version = ? WHERE id = ?", (row["version"] - 1, table.id)
         )
@@ -70,10 +70,11 @@ def touch_table(connection: Connection, table: Table, now: int) -> None:
 
 
 def has_staged_rows(connection: Connection, table: Table) -> bool:
-    """Whether rows of open write sessions wait for a commit."""
+    """Whether rows of write sessions wait for a commit, or may come after any change."""
     row = connection.execute(
-        "SELECT 1 FROM staged s JOIN write_sessions w ON w.id = s.session "
-        "WHERE w.table_id = ? AND w.status = 'NORMAL' LIMIT 1",
+        "SELECT 1 FROM write_sessions w WHERE w.table_id = ? AND w.status = 'NORMAL' AND ("
+        "json_extract(w.options, '$.known_columns') IS NOT NULL "
+        "OR EXISTS (SELECT 1 FROM staged s WHERE s.session = w.id)) LIMIT 1",
         (table.id,),
     ).fetchone()
     return row is not None

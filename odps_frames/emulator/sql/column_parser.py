@@ -10,6 +10,7 @@ from odps_frames.emulator.sql.tokens import SqlFault, TokenKind
 from odps_frames.model.buckets import Buckets
 from odps_frames.model.schema import Column
 from odps_frames.model.types import parse_type
+from odps_frames.wire.ddl import quote_text
 
 if TYPE_CHECKING:
     from odps_frames.emulator.sql.cursor import Cursor
@@ -93,7 +94,7 @@ def _column(cursor: Cursor, *, with_default: bool = False) -> tuple[Column, str 
 
 
 def _literal(cursor: Cursor) -> str:
-    """Read a literal and return it as it was written."""
+    """Read a literal and return it as it was written, but texts with the escapes of queries."""
     first = cursor.next
     if not (cursor.accept("-") or cursor.accept("+")) and cursor.next.is_word(
         "TRUE", "FALSE", "NULL"
@@ -101,12 +102,14 @@ def _literal(cursor: Cursor) -> str:
         return cursor.advance().value.upper()
     if cursor.next.kind not in (TokenKind.TEXT, TokenKind.NUMBER):
         raise unsupported("DEFAULT of anything but a number, a text, TRUE, FALSE or NULL", first)
+    if first.kind is TokenKind.TEXT:
+        return quote_text(cursor.advance().value)
     return cursor.sql[first.start : cursor.advance().end]
 
 
 def type_of(cursor: Cursor) -> DataType:
     """Read a type: a word, with what stands in brackets of either kind after it."""
-    first = cursor.take(TokenKind.WORD, "a type")
+    first = cursor.take("a type", TokenKind.WORD)
     end, depth = first.end, 0
     while cursor.next.is_sign("<") or cursor.next.is_sign("(") or depth:
         token = cursor.advance()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.sql.statements import Statement
     from odps_frames.emulator.sql.tokens import Token
 
-__all__ = ["read_create"]
+__all__ = ["clause_of", "read_create"]
 
 
 def read_create(cursor: Cursor) -> Statement | None:
@@ -59,7 +59,7 @@ def _table(cursor: Cursor, *, replace: Token | None) -> Statement:
     clauses: dict[str, Any] = {}
     while cursor.next.kind is TokenKind.WORD:
         token = cursor.next
-        clause, value = _clause(cursor)
+        clause, value = clause_of(cursor)
         if clause in clauses:
             raise SqlFault(
                 "ODPS-0130161", f"Parse exception - {token.value.upper()} stands twice", token
@@ -76,7 +76,8 @@ def _table(cursor: Cursor, *, replace: Token | None) -> Statement:
     )
 
 
-def _clause(cursor: Cursor) -> tuple[str, object]:
+def clause_of(cursor: Cursor) -> tuple[str, object]:
+    """Read what may stand behind the columns of a table: which member it is, and its value."""
     token = cursor.next
     if cursor.words("COMMENT"):
         return "comment", cursor.comment()

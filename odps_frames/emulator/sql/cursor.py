@@ -33,13 +33,13 @@ class Cursor:
 
     def __init__(self, sql: str) -> None:
         self.sql = sql
-        self._tokens = tokens_of(sql)
-        self._position = 0
+        self.tokens = tokens_of(sql)
+        self.position = 0
 
     @property
     def next(self) -> Token:
         """The piece that comes next; at the end, the end."""
-        return self._tokens[self._position]
+        return self.tokens[self.position]
 
     @property
     def at_end(self) -> bool:
@@ -48,19 +48,19 @@ class Cursor:
 
     def ahead(self, n: int) -> Token:
         """Return a piece further on; behind the end, the end."""
-        return self._tokens[min(self._position + n, len(self._tokens) - 1)]
+        return self.tokens[min(self.position + n, len(self.tokens) - 1)]
 
     def advance(self) -> Token:
         """Pass over the next piece."""
         token = self.next
         if token.kind is not TokenKind.END:
-            self._position += 1
+            self.position += 1
         return token
 
     def words(self, *words: str) -> bool:
         """Pass over these words where all of them follow."""
         if all(self.ahead(n).is_word(word) for n, word in enumerate(words)):
-            self._position += len(words)
+            self.position += len(words)
             return True
         return False
 
@@ -82,15 +82,15 @@ class Cursor:
         if not self.accept(sign):
             raise self.unexpected(repr(sign))
 
-    def take(self, kind: TokenKind, expected: str) -> Token:
+    def take(self, expected: str, *kinds: TokenKind) -> Token:
         """Pass over a piece that must be of a kind."""
-        if self.next.kind is not kind:
+        if self.next.kind not in kinds:
             raise self.unexpected(expected)
         return self.advance()
 
     def text(self) -> str:
         """Read a text in quotes."""
-        return self.take(TokenKind.TEXT, "a text").value
+        return self.take("a text", TokenKind.TEXT).value
 
     def comment(self) -> str:
         """Read the text of a comment."""
@@ -103,7 +103,7 @@ class Cursor:
 
     def whole_number(self, of_what: str) -> int:
         """Read a number that is whole."""
-        token = self.take(TokenKind.NUMBER, of_what)
+        token = self.take(of_what, TokenKind.NUMBER)
         if not token.value.isdigit():
             message = f"Parse exception - unexpected {token}; expected {of_what}"
             raise SqlFault("ODPS-0130161", message, token)
@@ -168,7 +168,7 @@ class Cursor:
         )
 
 
-def unsupported(what: str, token: Token) -> SqlFault:
+def unsupported(what: str, token: Token | None) -> SqlFault:
     """Make the error of SQL that MaxCompute has and this service has not."""
     return SqlFault(
         "ODPS-0130071", f"Semantic analysis exception - {what} is not supported here", token

@@ -15,7 +15,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from odps_frames.emulator.sql.tokens import SqlFault, Token, TokenKind, tokens_of
 
-__all__ = ["TYPE_TEXT", "MaxCompute", "parse_query", "place_of"]
+__all__ = ["TYPE_TEXT", "MaxCompute", "parse_change", "parse_query", "place_of"]
 
 TYPE_TEXT = "type_text"
 """Where a CAST keeps the text of its type."""
@@ -113,6 +113,21 @@ def parse_query(sql: str) -> exp.Expr:
     SqlFault
         ``ODPS-0130161`` with the place where it is no SQL.
     """
+    return _parse(sql, "query", (exp.Query, exp.Values))
+
+
+def parse_change(sql: str) -> exp.Expr:
+    """Read one UPDATE, DELETE or MERGE.
+
+    Raises
+    ------
+    SqlFault
+        ``ODPS-0130161`` with the place where it is no SQL.
+    """
+    return _parse(sql, "UPDATE, DELETE or MERGE", (exp.Update, exp.Delete, exp.Merge))
+
+
+def _parse(sql: str, what: str, kinds: tuple[type[exp.Expr], ...]) -> exp.Expr:
     try:
         found = MaxCompute().parse(sql)
     except ParseError as error:
@@ -123,9 +138,10 @@ def parse_query(sql: str) -> exp.Expr:
     except SqlglotError as error:
         raise SqlFault("ODPS-0130161", f"Parse exception - {_first_line(error)}") from None
     statements = [statement for statement in found if statement is not None]
-    (statement, *more) = statements
-    if more or not isinstance(statement, exp.Query | exp.Values):
-        message = "Parse exception - expected one query, and nothing after it"
+    statement = statements[0] if statements else None
+    more = statements[1:]
+    if more or statement is None or not isinstance(statement, kinds):
+        message = f"Parse exception - expected one {what}, and nothing after it"
         raise SqlFault("ODPS-0130161", message, place_of(more[0] if more else statement, sql))
     return statement
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlglot import exp
 
@@ -25,15 +26,13 @@ if TYPE_CHECKING:
     from odps_frames.model.table import TableRef
     from odps_frames.model.types import DataType
 
-__all__ = ["Names", "bind"]
+__all__ = ["Names", "bind", "context_of", "unnested"]
 
 MAX_VIEWS = 32
 """So many views may stand inside each other."""
 
 
-def bind(
-    names: Names, sql: str, *, now: int, inside: tuple[TableRef, ...] = ()
-) -> tuple[Context, BoundQuery]:
+def bind(names: Names, sql: str, *, now: int, inside: tuple[TableRef, ...] = ()) -> BoundQuery:
     """Understand a query; ``inside`` are views that it must not name.
 
     Raises
@@ -41,7 +40,14 @@ def bind(
     SqlFault
         With the code and the place that MaxCompute gives.
     """
-    context = Context(
+    context = context_of(names, sql, now=now, inside=inside)
+    with unnested():
+        return typed(Queries(context, {}).bind(parse_query(sql)), context)
+
+
+def context_of(names: Names, sql: str, *, now: int, inside: tuple[TableRef, ...] = ()) -> Context:
+    """Begin to understand a statement."""
+    return Context(
         sql=sql,
         zone=zone_of(names.hints),
         now=now,
@@ -51,8 +57,13 @@ def bind(
         bind_view=names.bind_view,
         inside=inside,
     )
+
+
+@contextmanager
+def unnested() -> Iterator[None]:
+    """Say of what is nested too deeply that it is."""
     try:
-        return context, typed(Queries(context, {}).bind(parse_query(sql)), context)
+        yield
     except RecursionError:
         message = "Semantic analysis exception - the query is nested too deeply"
         raise SqlFault("ODPS-0130071", message) from None
@@ -72,7 +83,7 @@ class Names:
         self, parts: Sequence[str]
     ) -> tuple[TableRef, list[tuple[str, DataType]]] | None:
         """Return a table with its columns, or None."""
-        table = self._find(parts)
+        table = self.find(parts)
         if table is None or table.view is not None:
             return None
         self.tables.append(table)
@@ -80,7 +91,7 @@ class Names:
 
     def find_partitions(self, parts: Sequence[str]) -> list[tuple[tuple[str, ...], int]] | None:
         """Return the partitions of a table with the numbers of their rows, or None."""
-        table = self._find(parts)
+        table = self.find(parts)
         if table is None:
             return None
         kept = list_partitions(self.connection, table.id) if table.partition_columns else ()
@@ -96,7 +107,7 @@ class Names:
         SqlFault
             Naming the view, for whatever is wrong with its query now.
         """
-        table = self._find(parts)
+        table = self.find(parts)
         if table is None or table.view is None:
             return None
         view, ref = table.view, table.ref
@@ -122,7 +133,8 @@ class Names:
             raise SqlFault(fault.code, message, place_of(node, context.sql)) from None
         return _as_made(context, node, table, view, bound)
 
-    def _find(self, parts: Sequence[str]) -> Table | None:
+    def find(self, parts: Sequence[str]) -> Table | None:
+        """Return a table or view, or None."""
         try:
             return find_table(self.connection, ref_of(parts, self.project, self.hints))
         except (NotFound, ValueError):

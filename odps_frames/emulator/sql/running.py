@@ -15,6 +15,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from odps_frames.emulator.sql.json_rows import JSON_ROW_FUNCTIONS
 from odps_frames.emulator.sql.macros import macros
 from odps_frames.emulator.sql.row_functions import ROW_FUNCTIONS
+from odps_frames.emulator.sql.row_places import placed_rows
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.model.splits import Split
 
@@ -157,6 +158,8 @@ def _define_row_functions(connection: duckdb.DuckDBPyConnection, sql: str) -> No
 def _table_of(source: Source, files: Files) -> pa.Table:
     pieces = source.plan.pieces(Split(""), 0)
     batches = source.view.rows(files, source.plan.files, pieces)
+    if source.placed:
+        return placed_rows(source, batches)
     return pa.Table.from_batches(list(batches), source.view.schema).rename_columns(
         list(source.names)
     )

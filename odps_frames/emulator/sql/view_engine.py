@@ -87,7 +87,7 @@ def _outputs(site: Site, statement: CreateView) -> list[tuple[str, DataType]]:
     check_hints(site.hints)
     names = Names(connection=site.connection, project=site.project, hints=site.hints)
     try:
-        _, bound = bind(names, statement.query, now=site.now, inside=(site.ref(statement.name),))
+        bound = bind(names, statement.query, now=site.now, inside=(site.ref(statement.name),))
     except SqlFault as fault:
         message = f"{fault.message} (in the query of view {site.ref(statement.name)})"
         raise SqlFault(fault.code, message, statement.name.token) from None

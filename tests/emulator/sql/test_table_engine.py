@@ -84,6 +84,16 @@ def test_no_version_comes_twice_under_a_name(table: Any) -> None:
     assert described(table, "u", extended=True).data_version > 1
 
 
+def test_a_view_under_the_name_of_a_table_leads_nobody_astray(table: Any) -> None:
+    version = described(table, extended=True).data_version
+    table.sql("DROP TABLE t")
+    table.sql("CREATE VIEW v AS SELECT 1 AS a")
+    table.sql("ALTER VIEW v RENAME TO t")
+    table.sql("DROP VIEW t")
+    table.sql("CREATE TABLE t (a BIGINT)")
+    assert described(table, extended=True).data_version > version
+
+
 def test_comment_owner_and_lifecycle_are_changed(table: Any) -> None:
     table.sql("ALTER TABLE t SET COMMENT 'it''s new'")
     table.sql("ALTER TABLE t CHANGEOWNER TO 'ALIYUN$somebody@example.com'")
@@ -255,3 +265,17 @@ def test_too_many_columns(service: Any) -> None:
     columns = ", ".join(f"c{number} INT" for number in range(1201))
     assert "1201 columns; expected 1200 at most" in fails(service, f"CREATE TABLE t ({columns})")
     service.sql(f"CREATE TABLE t ({columns.removesuffix(', c1200 INT')})")
+
+
+def test_streams_that_go_on_whatever_changes_keep_a_table_as_it_is(service: Any) -> None:
+    service.sql("CREATE TABLE t (a BIGINT)")
+    session = service.open_session(schema_evolution=True)
+    clustered = "ALTER TABLE t CLUSTERED BY (a) INTO 4 BUCKETS"
+    assert "which has rows" in fails(service, clustered)
+    service.abort(session)
+    service.sql(clustered)
+
+
+def test_a_default_is_shown_with_the_escapes_of_queries(service: Any) -> None:
+    service.sql("CREATE TABLE t (a STRING DEFAULT 'it''s \\\\ so')")
+    assert r"`a` string DEFAULT 'it\'s \\ so'" in service.run("SHOW CREATE TABLE t")[1]
