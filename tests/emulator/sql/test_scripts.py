@@ -30,6 +30,12 @@ def test_the_setting_may_stand_in_the_script(service: Any) -> None:
     assert tables(service) == ["a", "b"]
 
 
+def test_a_view_may_follow_a_table(service: Any) -> None:
+    script = "CREATE TABLE a (x INT); CREATE VIEW v AS SELECT x FROM a"
+    assert service.run(script, hints=SCRIPT) == (TaskStatus.SUCCESS, "")
+    assert tables(service) == ["a", "v"]
+
+
 def test_one_that_fails_undoes_those_before_it(service: Any) -> None:
     service.sql("CREATE TABLE kept (x INT)")
     script = "CREATE TABLE a (x INT);\nDROP TABLE kept;\n  DROP TABLE nope"
