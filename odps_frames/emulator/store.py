@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from odps_frames.emulator.blob_files import BlobFiles
 from odps_frames.emulator.catalog.blobs import blob_files, drop_unneeded
-from odps_frames.emulator.catalog.database import Database
+from odps_frames.emulator.catalog.contents import known_files
+from odps_frames.emulator.catalog.database import Database, copy_catalog
 from odps_frames.emulator.catalog.lock import FolderLock
 from odps_frames.emulator.catalog.results import forget_results
 from odps_frames.emulator.catalog.tables import settle_bounds
 from odps_frames.emulator.catalog.versions import drop_old_files
 from odps_frames.emulator.files import Files
+from odps_frames.emulator.immutable_files import folder_to_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.bucketing import Bounds
     from odps_frames.emulator.catalog.database import Connection
+    from odps_frames.emulator.immutable_files import Hold
 
 __all__ = ["Store"]
+
+CATALOG, FILES, BLOBS = "catalog.sqlite", "files", "blobs"
 
 
 class Store:
@@ -50,13 +55,13 @@ class Store:
         self.session_milliseconds = session_seconds * 1000
         self._lock = FolderLock(path)
         try:
-            self.database = Database(path / "catalog.sqlite")
-            self.files = Files(path / "files")
-            self.blob_files = BlobFiles(path / "blobs")
+            self.database = Database(path / CATALOG)
+            self.files = Files(path / FILES)
+            self.blob_files = BlobFiles(path / BLOBS)
             self.collect()
-            self.files.sweep(self._known_files())
             with self.database.read() as connection:
-                known_blobs = blob_files(connection)
+                known, known_blobs = known_files(connection), blob_files(connection)
+            self.files.sweep(known)
             self.blob_files.sweep(known_blobs)
         except BaseException:
             self._lock.release()
@@ -93,18 +98,45 @@ class Store:
             doomed = drop_unneeded(connection)
         self.blob_files.delete(doomed)
 
+    def copy_to(self, path: Path) -> None:
+        """Copy the folder as it is at one moment, while everything goes on.
+
+        What was acknowledged before the call is in the copy, and nothing of which only a part
+        was. Files get a second name where the system has links, so that a copy costs little; as
+        they never change, what becomes of one folder is nothing to the other.
+
+        Parameters
+        ----------
+        path : Path
+            A folder that is not there yet; the one above it is.
+
+        Raises
+        ------
+        FileExistsError
+            When there is something under this name.
+        """
+        path.mkdir()
+
+        def find() -> tuple[set[str], tuple[Hold, set[str], set[str]]]:
+            with self.database.read() as connection:
+                blobs, _ = self.blob_files.hold(lambda: (blob_files(connection), None))
+                copy_catalog(connection, path / CATALOG)
+                names = known_files(connection), blob_files(connection)
+            return names[0], (blobs, *names)
+
+        held, (held_blobs, names, blob_names) = self.files.hold(find)
+        try:
+            self.files.copy(names, path / FILES)
+            self.blob_files.copy(blob_names, path / BLOBS)
+        finally:
+            held.release()
+            held_blobs.release()
+        folder_to_disk(path)
+
     def close(self) -> None:
         """Give the folder back; what was acknowledged is on the disk already."""
         self.database.close()
         self._lock.release()
-
-    def _known_files(self) -> set[str]:
-        with self.database.read() as connection:
-            rows = connection.execute(
-                "SELECT name FROM files UNION ALL SELECT name FROM staged "
-                "UNION ALL SELECT name FROM result_files"
-            )
-            return {row["name"] for row in rows}
 
 
 def _forget_sessions(connection: Connection, now: int, beyond_use: int) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "encode_spec",
     "find_partition",
     "has_partition",
+    "known_files",
     "list_partitions",
     "remove_file",
     "remove_files",
@@ -186,6 +187,15 @@ def has_partition(connection: Connection, table_id: str, values: Values) -> bool
         (table_id, encode_spec(values)),
     ).fetchone()
     return row is not None
+
+
+def known_files(connection: Connection) -> set[str]:
+    """Return the names of all files with rows, of tables, streams and results."""
+    rows = connection.execute(
+        "SELECT name FROM files UNION ALL SELECT name FROM staged "
+        "UNION ALL SELECT name FROM result_files"
+    )
+    return {row["name"] for row in rows}
 
 
 _ROWS = "total(f.n_rows - coalesce((SELECT sum(e.n_rows) FROM erased e WHERE e.file = f.id), 0))"

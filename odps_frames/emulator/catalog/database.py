@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Connection", "Database"]
+__all__ = ["Connection", "Database", "copy_catalog"]
 
 Connection = sqlite3.Connection
 
@@ -248,3 +248,9 @@ class Database:
         with self._writing, closing(self._writer):
             while self._idle:
                 self._idle.pop().close()
+
+
+def copy_catalog(connection: Connection, path: Path) -> None:
+    """Write what a connection sees as a file of its own, which is on the disk afterwards."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+        connection.backup(copy)
