@@ -162,6 +162,11 @@ class Emulator:
         with self._guard:
             return tuple(self._records)
 
+    @property
+    def store(self) -> Store:
+        """The folder."""
+        return self._store
+
     def create_project(self, name: str) -> None:
         """Make a project, unless it is there."""
         TableRef(name, "t")  # names of projects and tables are alike

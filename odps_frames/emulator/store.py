@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import threading
+from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ from odps_frames.emulator.files import Files
 from odps_frames.emulator.immutable_files import folder_to_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from odps_frames.emulator.bucketing import Bounds
@@ -53,6 +56,8 @@ class Store:
         path.mkdir(parents=True, exist_ok=True)
         self._clock = clock
         self.session_milliseconds = session_seconds * 1000
+        self._pins: Counter[str] = Counter()
+        self._pinning = threading.Lock()
         self._lock = FolderLock(path)
         try:
             self.database = Database(path / CATALOG)
@@ -86,6 +91,27 @@ class Store:
             doomed += forget_results(connection, now - self.session_milliseconds)
         self.files.delete(doomed)
         self.blob_files.delete(doomed_blobs)
+
+    @contextmanager
+    def pinned(self, table_id: str) -> Iterator[None]:
+        """Keep compaction from a table while a statement reads its files and changes their rows.
+
+        What the statement notes of places in files is then still so when it commits. Others may
+        change the table meanwhile: see `catalog.conflicts`.
+        """
+        with self._pinning:
+            self._pins[table_id] += 1
+        try:
+            yield
+        finally:
+            with self._pinning:
+                self._pins[table_id] -= 1
+                self._pins = +self._pins
+
+    def is_pinned(self, table_id: str) -> bool:
+        """Whether a statement counts on the places of rows in the files of a table."""
+        with self._pinning:
+            return self._pins[table_id] > 0
 
     def settle_bounds(self, table_id: str, proposed: Bounds) -> Bounds:
         """Keep the bounds of a range-clustered table; those that it has already stay."""

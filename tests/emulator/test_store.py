@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def store_of(service: Any) -> Any:
-    return service.emulator._store
+    return service.emulator.store
 
 
 def test_a_copy_is_a_folder_of_its_own(open_service: Callable[..., Any], tmp_path: Path) -> None:
