@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
 from odps_frames.emulator.immutable_files import UNFINISHED, Hold, ImmutableFiles, to_disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Files", "Hold", "Kept"]
 
@@ -18,7 +21,17 @@ Kept: TypeAlias = pa.RecordBatch
 
 
 class Files(ImmutableFiles):
-    """A folder of files of rows."""
+    """A folder of files of rows.
+
+    Parameters
+    ----------
+    scratch : Path, optional
+        Where what does not fit memory goes for a while; the system's place where left out.
+    """
+
+    def __init__(self, folder: Path, *, scratch: Path | None = None) -> None:
+        super().__init__(folder)
+        self.scratch = scratch
 
     def create(self, schema: pa.Schema) -> tuple[str, pa.RecordBatchFileWriter]:
         """Begin a file; it has no name that anybody knows until `finish`."""

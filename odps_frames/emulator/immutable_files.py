@@ -7,14 +7,17 @@ next start. Names are random and never made of anything that a caller said.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import threading
 from collections import Counter, deque
 from typing import TYPE_CHECKING, TypeVar
 
+from odps_frames.errors import ConfigError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["UNFINISHED", "Hold", "ImmutableFiles", "folder_to_disk", "to_disk"]
@@ -33,8 +36,17 @@ class ImmutableFiles:
         folder.mkdir(exist_ok=True)
         self._guard = threading.Lock()
         self._holds: Counter[str] = Counter()
-        self._doomed: set[str] = set()
+        self._doomed: dict[str, int] = {}
+        """Files to delete, with the moment from which on nobody can find them any more."""
+        self._searches: set[int] = set()
+        """The moments at which those began that still look for files in the catalog."""
+        self._moments = itertools.count()
         self._given_up: deque[list[str]] = deque()
+
+    def is_empty(self) -> bool:
+        """Whether there is no file at all."""
+        with os.scandir(self._folder) as entries:
+            return not any(entries)
 
     def settle(self) -> None:
         """Bring the names of finished files to the disk, once for several files."""
@@ -47,14 +59,22 @@ class ImmutableFiles:
     def hold(self, find: Callable[[], tuple[Iterable[str], T]]) -> tuple[Hold, T]:
         """Keep the files that ``find`` names from deletion; return what else it found.
 
-        What ``find`` reads in the catalog, and holding the files, are one step for whoever
-        deletes.
+        What is deleted while ``find`` looks into the catalog stays until it is known whether it
+        found it, so that nobody waits for anybody.
         """
         with self._guard:
+            began = next(self._moments)
+            self._searches.add(began)
+        held: list[str] = []
+        try:
             names, found = find()
             held = list(names)
-            self._holds.update(held)
-        self._tidy()
+        finally:
+            with self._guard:
+                self._holds.update(held)
+                self._searches.discard(began)
+                self._remove_free()
+            self._tidy()
         return Hold(self, held), found
 
     def let_go(self, names: list[str]) -> None:
@@ -67,21 +87,39 @@ class ImmutableFiles:
         self._tidy()
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete files, those that are being read as soon as nobody reads them."""
+        """Delete files that the catalog does not name any more, as soon as nobody reads them."""
         doomed = set(names)
         if not doomed:
             return
         with self._guard:
-            held = {name for name in doomed if self._holds[name]}
-            self._doomed |= held
-            self._remove(doomed - held)
+            self._doomed |= dict.fromkeys(doomed, next(self._moments))
+            self._remove_free()
         self._tidy()
 
-    def sweep(self, known: Collection[str]) -> int:
-        """Delete every file that the catalog does not name; return how many there were."""
-        orphans = [path for path in self._folder.iterdir() if path.name not in known]
-        for path in orphans:
-            path.unlink()
+    def sweep(self, known: Mapping[str, int]) -> int:
+        """Delete every file that the catalog does not name; return how many there were.
+
+        Parameters
+        ----------
+        known : mapping
+            The files that must be there, and how many bytes each has at least.
+
+        Raises
+        ------
+        ConfigError
+            When one of them is not, or is shorter. Then nothing is deleted.
+        """
+        with os.scandir(self._folder) as entries:
+            sizes = {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        lost = [name for name, n_bytes in known.items() if sizes.get(name, -1) < n_bytes]
+        if lost:
+            raise ConfigError(
+                f"folder {str(self._folder)!r} is damaged: {len(lost)} of {len(known)} files are "
+                f"missing or cut, such as {lost[0]!r}; nothing was changed, put back a copy of the "
+                "whole folder, or take another one"
+            )
+        orphans = [name for name in sizes if name not in known]
+        self._remove(orphans)
         return len(orphans)
 
     def copy(self, names: Iterable[str], folder: Path) -> None:
@@ -104,11 +142,23 @@ class ImmutableFiles:
                 while self._given_up:
                     self._holds.subtract(self._given_up.popleft())
                 self._holds = +self._holds
-                free = {name for name in self._doomed if not self._holds[name]}
-                self._doomed -= free
-                self._remove(free)
+                self._remove_free()
             finally:
                 self._guard.release()
+
+    def _remove_free(self) -> None:
+        """Delete what nobody reads, and nobody can be about to read."""
+        if not self._doomed:
+            return
+        since = min(self._searches, default=next(self._moments))
+        free = [
+            name
+            for name, doomed in self._doomed.items()
+            if doomed < since and not self._holds[name]
+        ]
+        for name in free:
+            del self._doomed[name]
+        self._remove(free)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:

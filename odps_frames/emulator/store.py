@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+import shutil
+import sqlite3
 import threading
 from collections import Counter
 from contextlib import contextmanager
@@ -13,24 +16,26 @@ from odps_frames.emulator.blob_files import BlobFiles
 from odps_frames.emulator.catalog.blobs import blob_files, drop_unneeded
 from odps_frames.emulator.catalog.contents import known_files
 from odps_frames.emulator.catalog.database import Database, copy_catalog
+from odps_frames.emulator.catalog.garbage import forget_sessions, unneeded_files
 from odps_frames.emulator.catalog.lock import FolderLock
 from odps_frames.emulator.catalog.results import forget_results
 from odps_frames.emulator.catalog.tables import settle_bounds
-from odps_frames.emulator.catalog.versions import drop_old_files
 from odps_frames.emulator.files import Files
 from odps_frames.emulator.immutable_files import folder_to_disk
+from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from odps_frames.emulator.bucketing import Bounds
-    from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.immutable_files import Hold
 
 __all__ = ["Store"]
 
-CATALOG, FILES, BLOBS = "catalog.sqlite", "files", "blobs"
+log = logging.getLogger(__name__)
+
+CATALOG, FILES, BLOBS, SCRATCH = "catalog.sqlite", "files", "blobs", "scratch"
 
 
 class Store:
@@ -50,27 +55,52 @@ class Store:
     ------
     Conflict
         When another process has the folder open.
+    ConfigError
+        When the folder is damaged, of a newer form, or cannot be written.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime], session_seconds: int) -> None:
-        path.mkdir(parents=True, exist_ok=True)
         self._clock = clock
         self.session_milliseconds = session_seconds * 1000
         self._pins: Counter[str] = Counter()
         self._pinning = threading.Lock()
-        self._lock = FolderLock(path)
         try:
-            self.database = Database(path / CATALOG)
-            self.files = Files(path / FILES)
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = FolderLock(path, clock())
+            scratch = path / SCRATCH
+            shutil.rmtree(scratch, ignore_errors=True)  # of queries that a kill ended
+            scratch.mkdir(exist_ok=True)
+            self.files = Files(path / FILES, scratch=scratch)
             self.blob_files = BlobFiles(path / BLOBS)
-            self.collect()
+        except OSError as error:
+            raise ConfigError(
+                f"folder {str(path)!r} cannot be used: {error}; expected one that this process "
+                "may read and write"
+            ) from error
+        try:
+            self._open(path)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, path: Path) -> None:
+        """Open the catalog, compare the files with it and sweep away those that nobody knows."""
+        is_empty = self.files.is_empty() and self.blob_files.is_empty()
+        self.database = Database(path / CATALOG, may_be_new=is_empty)
+        try:
             with self.database.read() as connection:
                 known, known_blobs = known_files(connection), blob_files(connection)
             self.files.sweep(known)
             self.blob_files.sweep(known_blobs)
+            folder_to_disk(path)
+            self.collect()
         except BaseException:
-            self._lock.release()
+            self.database.close()
             raise
+
+    def announce(self, endpoint: str | None) -> None:
+        """Say where the service is reached, to those who find the folder in use."""
+        self._lock.announce(endpoint)
 
     def now(self) -> int:
         """Return the time in milliseconds since 1970."""
@@ -81,14 +111,20 @@ class Store:
         return f"{self._clock().astimezone(UTC):%Y%m%d%H%M%S}{secrets.token_hex(8)}"
 
     def collect(self) -> None:
-        """Forget sessions that are past all use, and delete the files that nobody can need."""
+        """Forget sessions that are past all use, and delete the files that nobody can need.
+
+        Where the disk does not let it, that is left to the next time.
+        """
         now = self.now()
-        with self.database.write() as connection:
-            _forget_sessions(connection, now, now - self.session_milliseconds)
-            doomed = [*_unneeded_files(connection), *drop_old_files(connection, now)]
-            connection.execute("DELETE FROM erased WHERE file NOT IN (SELECT id FROM files)")
-            doomed_blobs = drop_unneeded(connection)
-            doomed += forget_results(connection, now - self.session_milliseconds)
+        try:
+            with self.database.write() as connection:
+                forget_sessions(connection, now, now - self.session_milliseconds)
+                doomed = unneeded_files(connection, now)
+                doomed += forget_results(connection, now - self.session_milliseconds)
+                doomed_blobs = drop_unneeded(connection)
+        except sqlite3.OperationalError:
+            log.warning("the folder cannot be cleaned up at present", exc_info=True)
+            return
         self.files.delete(doomed)
         self.blob_files.delete(doomed_blobs)
 
@@ -143,49 +179,23 @@ class Store:
         """
         path.mkdir()
 
-        def find() -> tuple[set[str], tuple[Hold, set[str], set[str]]]:
+        def find() -> tuple[dict[str, int], tuple[Hold, dict[str, int], dict[str, int]]]:
             with self.database.read() as connection:
-                blobs, _ = self.blob_files.hold(lambda: (blob_files(connection), None))
+                names, blobs = known_files(connection), blob_files(connection)
+                held, _ = self.blob_files.hold(lambda: (blobs, None))
                 copy_catalog(connection, path / CATALOG)
-                names = known_files(connection), blob_files(connection)
-            return names[0], (blobs, *names)
+            return names, (held, names, blobs)
 
-        held, (held_blobs, names, blob_names) = self.files.hold(find)
+        hold, (hold_blobs, names, blobs) = self.files.hold(find)
         try:
             self.files.copy(names, path / FILES)
-            self.blob_files.copy(blob_names, path / BLOBS)
+            self.blob_files.copy(blobs, path / BLOBS)
         finally:
-            held.release()
-            held_blobs.release()
+            hold.release()
+            hold_blobs.release()
         folder_to_disk(path)
 
     def close(self) -> None:
         """Give the folder back; what was acknowledged is on the disk already."""
         self.database.close()
         self._lock.release()
-
-
-def _forget_sessions(connection: Connection, now: int, beyond_use: int) -> None:
-    connection.execute("DELETE FROM read_sessions WHERE expires < ?", (beyond_use,))
-    connection.execute(
-        "DELETE FROM streams WHERE session IN (SELECT id FROM write_sessions WHERE expires < ?)",
-        (beyond_use,),
-    )
-    connection.execute("DELETE FROM write_sessions WHERE expires < ?", (beyond_use,))
-    # What an expired session staged can never be committed, so it need not wait as long.
-    connection.execute(
-        "UPDATE write_sessions SET status = 'EXPIRED' WHERE status = 'NORMAL' AND expires <= ?",
-        (now,),
-    )
-
-
-def _unneeded_files(connection: Connection) -> list[str]:
-    staged = connection.execute(
-        "DELETE FROM staged WHERE session NOT IN "
-        "(SELECT w.id FROM write_sessions w JOIN tables t ON t.id = w.table_id "
-        "WHERE w.status = 'NORMAL') RETURNING name"
-    ).fetchall()
-    removed = connection.execute(
-        "DELETE FROM files WHERE table_id NOT IN (SELECT id FROM tables) RETURNING name"
-    ).fetchall()
-    return [row["name"] for row in (*staged, *removed)]

@@ -49,6 +49,10 @@ class StoredFile:
     n_rows: int
     n_bytes: int
     facts: FileFacts
+    added: int = 0
+    """The version that brought it, or the first of its rows where they are of several."""
+    births: bytes | None = None
+    """The versions of its rows, where they are of several; see `catalog.births`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +84,52 @@ def decode_spec(text: str) -> Values:
     return tuple(json.loads(text))
 
 
+_COLUMNS = (
+    "id, spec, bucket, name, n_rows, n_bytes, facts, added, births, coalesce(place, id) AS position"
+)
+_VISIBLE = "table_id = :table AND added <= :version AND (removed IS NULL OR removed > :version)"
+_PRESENT = f"SELECT {_COLUMNS} FROM files WHERE {_VISIBLE}"  # noqa: S608  the texts above
+_PRESENT_THEN = f"{_PRESENT} AND laid <= :layout"
+_REPLACED_SINCE = (
+    f"SELECT {_COLUMNS} FROM replaced "  # noqa: S608  the texts above
+    f"WHERE {_VISIBLE} AND laid <= :layout AND layout > :layout"
+)
+
+
 def visible_files(
     connection: Connection,
     table_id: str,
     version: int,
     selectors: Sequence[Selector] | None = None,
+    *,
+    layout: int | None = None,
 ) -> list[StoredFile]:
-    """Return the files of a version, in the order in which their rows are read."""
-    rows = connection.execute(
-        "SELECT * FROM files WHERE table_id = ? AND added <= ? "
-        "AND (removed IS NULL OR removed > ?) ORDER BY spec, id",
-        (table_id, version, version),
+    """Return the files of a version, in the order in which their rows are read.
+
+    Parameters
+    ----------
+    layout : int, optional
+        How the rows lie in files: as they did for a session of that time. Without it as now.
+    """
+    named = _named_partitions(selectors)
+    parts = [_PRESENT] if layout is None else [_PRESENT_THEN, _REPLACED_SINCE]
+    only = "" if named is None else " AND spec = :spec"
+    query = " UNION ALL ".join(part + only for part in parts)
+    values = {"table": table_id, "version": version, "layout": layout}
+    order = " ORDER BY spec, position"
+    found = (
+        (decode_spec(row["spec"]), row)
+        for spec in ([None] if named is None else sorted(named))
+        for row in connection.execute(query + order, values | {"spec": spec})
     )
-    found = ((decode_spec(row["spec"]), row) for row in rows)
     return [_decode_file(values, row) for values, row in found if chosen(values, selectors)]
+
+
+def _named_partitions(selectors: Sequence[Selector] | None) -> set[str] | None:
+    """Return the partitions that are wanted where all of them are named in full."""
+    if selectors is None or any(None in selector for selector in selectors):
+        return None
+    return {json.dumps(selector, ensure_ascii=False) for selector in selectors}
 
 
 def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
@@ -105,6 +141,8 @@ def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
         n_rows=row["n_rows"],
         n_bytes=row["n_bytes"],
         facts=FileFacts.decode(row["facts"]),
+        added=row["added"],
+        births=row["births"],
     )
 
 
@@ -189,13 +227,13 @@ def has_partition(connection: Connection, table_id: str, values: Values) -> bool
     return row is not None
 
 
-def known_files(connection: Connection) -> set[str]:
-    """Return the names of all files with rows, of tables, streams and results."""
-    rows = connection.execute(
-        "SELECT name FROM files UNION ALL SELECT name FROM staged "
-        "UNION ALL SELECT name FROM result_files"
-    )
-    return {row["name"] for row in rows}
+def known_files(connection: Connection) -> dict[str, int]:
+    """Return all files with rows, of tables, streams and results, and their sizes in bytes."""
+    parts = [
+        f"SELECT name, n_bytes FROM {table}"  # noqa: S608  the names below
+        for table in ("files", "replaced", "staged", "result_files")
+    ]
+    return dict(connection.execute(" UNION ALL ".join(parts)).fetchall())
 
 
 _ROWS = "total(f.n_rows - coalesce((SELECT sum(e.n_rows) FROM erased e WHERE e.file = f.id), 0))"
