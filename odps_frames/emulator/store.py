@@ -20,6 +20,8 @@ from odps_frames.emulator.catalog.garbage import forget_sessions, unneeded_files
 from odps_frames.emulator.catalog.lock import FolderLock
 from odps_frames.emulator.catalog.results import forget_results
 from odps_frames.emulator.catalog.tables import settle_bounds
+from odps_frames.emulator.compaction import compact_where_it_pays
+from odps_frames.emulator.compactor import Compactor
 from odps_frames.emulator.files import Files
 from odps_frames.emulator.immutable_files import folder_to_disk
 from odps_frames.errors import ConfigError
@@ -61,7 +63,11 @@ class Store:
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime], session_seconds: int) -> None:
         self._clock = clock
+        self.path = path
         self.session_milliseconds = session_seconds * 1000
+        self.compactor = Compactor(
+            lambda table_id: compact_where_it_pays(self, table_id, self.now())
+        )
         self._pins: Counter[str] = Counter()
         self._pinning = threading.Lock()
         try:
@@ -144,6 +150,10 @@ class Store:
                 self._pins[table_id] -= 1
                 self._pins = +self._pins
 
+    def note_commit(self, table_id: str) -> None:
+        """Take notice of a commit, after some of which joining small files may pay."""
+        self.compactor.note(table_id)
+
     def is_pinned(self, table_id: str) -> bool:
         """Whether a statement counts on the places of rows in the files of a table."""
         with self._pinning:
@@ -195,7 +205,13 @@ class Store:
             hold_blobs.release()
         folder_to_disk(path)
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether what can wait should."""
+        return self.compactor.is_closing
+
     def close(self) -> None:
         """Give the folder back; what was acknowledged is on the disk already."""
+        self.compactor.close()
         self.database.close()
         self._lock.release()

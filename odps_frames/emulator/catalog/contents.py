@@ -53,6 +53,8 @@ class StoredFile:
     """The version that brought it, or the first of its rows where they are of several."""
     births: bytes | None = None
     """The versions of its rows, where they are of several; see `catalog.births`."""
+    place: int = 0
+    """Where it stands among the files of its partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
         facts=FileFacts.decode(row["facts"]),
         added=row["added"],
         births=row["births"],
+        place=row["position"],
     )
 
 
@@ -150,24 +153,28 @@ def add_files(
     connection: Connection, table_id: str, version: int, files: Iterable[NewFile]
 ) -> list[int]:
     """Make files part of a version and of those that follow; return their numbers."""
-    numbers = []
-    for file in files:
-        made = connection.execute(
-            "INSERT INTO files (table_id, spec, bucket, name, n_rows, n_bytes, facts, added) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-            (
-                table_id,
-                encode_spec(file.values),
-                file.bucket,
-                file.name,
-                file.n_rows,
-                file.n_bytes,
-                file.facts.encode(),
-                version,
-            ),
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'files'").fetchone()
+    first = (row["seq"] if row else 0) + 1
+    rows = [
+        (
+            number,
+            table_id,
+            encode_spec(file.values),
+            file.bucket,
+            file.name,
+            file.n_rows,
+            file.n_bytes,
+            file.facts.encode(),
+            version,
         )
-        numbers.append(int(made.fetchone()[0]))
-    return numbers
+        for number, file in enumerate(files, first)
+    ]
+    connection.executemany(
+        "INSERT INTO files (id, table_id, spec, bucket, name, n_rows, n_bytes, facts, added) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    return list(range(first, first + len(rows)))
 
 
 def remove_file(connection: Connection, file: int, version: int) -> None:

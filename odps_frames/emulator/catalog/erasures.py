@@ -9,9 +9,11 @@ import numpy as np
 from odps_frames.emulator.catalog.births import unborn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from odps_frames.emulator.catalog.database import Connection
 
-__all__ = ["Positions", "erase", "erased_positions"]
+__all__ = ["Positions", "erase", "erased_positions", "erasures_of"]
 
 Positions: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 """Places of rows in a file, ascending."""
@@ -25,6 +27,16 @@ def erase(connection: Connection, file: int, version: int, positions: Positions)
     connection.execute(
         "INSERT INTO erased VALUES (?, ?, ?, ?)", (file, version, len(rows), rows.tobytes())
     )
+
+
+def erasures_of(connection: Connection, files: Iterable[int]) -> dict[int, dict[int, Positions]]:
+    """Return what went from files, by file and version: positions that ascend."""
+    found: dict[int, dict[int, Positions]] = {}
+    for file in files:
+        rows = connection.execute("SELECT version, positions FROM erased WHERE file = ?", (file,))
+        for version, positions in rows.fetchall():
+            found.setdefault(file, {})[version] = np.frombuffer(positions, _FORM)
+    return found
 
 
 def erased_positions(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.catalog.database import Connection
 
-__all__ = ["forget_sessions", "unneeded_files"]
+__all__ = ["forget_sessions", "replaced_files", "unneeded_files"]
 
 
 def forget_sessions(connection: Connection, now: int, beyond_use: int) -> None:
@@ -42,7 +42,7 @@ def unneeded_files(connection: Connection, now: int) -> list[str]:
     doomed = [row["name"] for row in staged]
     for name in ("files", "replaced"):
         doomed += _of_dropped_tables(connection, name)
-    doomed += _replaced(connection)
+    doomed += replaced_files(connection)
     doomed += drop_old_files(connection, now)
     connection.execute("DELETE FROM layouts WHERE table_id NOT IN (SELECT id FROM tables)")
     return doomed
@@ -67,7 +67,7 @@ def _of_dropped_tables(connection: Connection, name: str) -> list[str]:
     return doomed
 
 
-def _replaced(connection: Connection) -> list[str]:
+def replaced_files(connection: Connection) -> list[str]:
     """Forget files whose rows are in others by now, and that no session of before reads."""
     gone = connection.execute(
         "DELETE FROM replaced WHERE NOT EXISTS (SELECT 1 FROM read_sessions r "
