@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -162,6 +163,9 @@ class Queries:
         try:
             if status is not TaskStatus.SUCCESS:
                 self._finish(job.instance, status, text)
+        except sqlite3.OperationalError:
+            # It is said to run until the next start, which finds that it does not.
+            log.exception("the end of query %s cannot be noted", job.instance)
         finally:
             with self._guard:
                 self._jobs.pop(job.instance, None)

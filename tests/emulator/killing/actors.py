@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from odps_frames.emulator.compaction import compact
+from odps_frames.emulator.tunnel.arrow_frames import encode_frames
 from odps_frames.errors import NotFound
 from odps_frames.model.splits import BySize, Split
 from odps_frames.model.write import StreamId, WriteMode
@@ -57,6 +58,8 @@ DEFINITIONS = (
 STATES: tuple[Any, ...] = ([1, 0], [1, 2], [3, 2], [3, 0], None)
 """Columns and partitions after each of them."""
 KEYS = 40
+KNOWN_SECONDS = 20
+"""So long sessions and results are asked for again; they live a while longer."""
 MODE: dict[str, Any] = {"mode": WriteMode.STREAMING, "envelope": Envelope(api_version="3")}
 STREAMING: dict[str, Any] = {"exactly_once": True, **MODE}
 
@@ -216,9 +219,6 @@ class Actors:
 
     def upload(self, number: int) -> None:
         """Write through the tunnel of before, as records of Arrow."""
-        from odps_frames.emulator.tunnel.arrow_frames import (  # noqa: PLC0415  only here
-            encode_frames,
-        )
 
         def send(method: str, body: bytes | None = None, **query: Any) -> bytes:
             pairs = tuple((name, str(value)) for name, value in query.items())
@@ -269,6 +269,7 @@ class Actors:
             ref = instance.decode_submitted(submitted).value
             found["instance"] = ref.instance
             found["text"] = result_of(service, ref)
+            found["until"] = time.time() + KNOWN_SECONDS
 
     def join(self, number: int) -> None:
         store = self._service.emulator.store
@@ -290,7 +291,7 @@ class Actors:
             session = self._service.open_read(table, split_by=BySize(400))
             found["session"], found["splits"] = session.session_id, session.n_splits
             found["digest"] = splits(self._service, table, session.session_id, session.n_splits)
-            found["until"] = time.time() + 20
+            found["until"] = time.time() + KNOWN_SECONDS
 
 
 def result_of(service: Any, ref: Any) -> str:
