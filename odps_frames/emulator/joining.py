@@ -45,15 +45,13 @@ class Joined:
 
 def alike(files: Files, sources: Sequence[StoredFile]) -> Iterator[list[StoredFile]]:
     """Yield runs of files whose rows have one form."""
+    forms = {source.id: files.open(source.name).schema for source in sources}
     run: list[StoredFile] = []
-    form = None
     for source in sources:
-        found = files.open(source.name).schema
-        if run and not found.equals(form):
+        if run and not forms[source.id].equals(forms[run[0].id]):
             yield run
             run = []
         run.append(source)
-        form = found
     if run:
         yield run
 
@@ -96,7 +94,7 @@ def join(
     except BaseException:
         writer.abandon()
         raise
-    (new,) = writer.finished or [None]
+    new = writer.finished[0] if writer.finished else None
     return Joined(
         sources=tuple(sources),
         new=new,

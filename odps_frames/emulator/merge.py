@@ -39,6 +39,7 @@ __all__ = ["Merge"]
 
 _PROBED_ROWS = 1 << 22
 """So many keys of the table are looked through at once."""
+_NONE = np.empty(0, dtype=np.int64)
 _FILE, _PLACE, _ROW, _STREAM = "file", "place", "row", "stream"
 
 
@@ -109,12 +110,10 @@ class Merge:
                 n_rows = self._added[place].n_rows
                 _take_away(connection, version, numbers[place], n_rows, places)
             for file in present.get(values, ()):
-                if (places := found.replaced.get(file.id)) is None:
-                    continue
-                known = gone.get(file.id)
-                left = places if known is None else np.setdiff1d(places, known, assume_unique=True)
-                n_gone = 0 if known is None else len(known)
-                _take_away(connection, version, file.id, file.n_rows - n_gone, left)
+                if file.id in found.replaced:
+                    known = gone.get(file.id, _NONE)
+                    left = np.setdiff1d(found.replaced[file.id], known, assume_unique=True)
+                    _take_away(connection, version, file.id, file.n_rows - len(known), left)
 
     def _look(self, values: Values, present: Iterable[StoredFile]) -> _Incoming:
         """Read the keys of a partition that were not read yet."""

@@ -202,7 +202,7 @@ def test_who_changes_rows_meanwhile_wins(service: Any, monkeypatch: pytest.Monke
         service.write(rows(1))
         service.write(rows(2))
 
-    def during(change: Callable[[], None]) -> tuple[int, int]:
+    def during(change: Callable[[], object]) -> tuple[int, int]:
         settle = store.files.settle
         changes = iter([change])
 
@@ -281,6 +281,9 @@ def some_changes(random_: random.Random, operation: str) -> Iterator[Callable[[A
     def write(data: pa.Table, **spec: Any) -> Callable[[Any], None]:
         return lambda service: service.write(data, **spec)
 
+    def run(sql: str) -> Callable[[Any], None]:
+        return lambda service: service.sql(sql)
+
     for _ in range(25):
         pt = random_.choice("xy")
         kind = random_.random()
@@ -290,7 +293,7 @@ def some_changes(random_: random.Random, operation: str) -> Iterator[Callable[[A
         elif kind < 0.85 and operation:
             yield write(rows(*chosen, pt=pt, operation="D"))
         elif kind < 0.92:
-            yield lambda service, pt=pt: service.sql(f"TRUNCATE TABLE t PARTITION (pt='{pt}')")
+            yield run(f"TRUNCATE TABLE t PARTITION (pt='{pt}')")
         else:
             yield write(rows(*chosen, pt=pt, operation=operation), overwrite=True)
 

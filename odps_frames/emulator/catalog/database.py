@@ -211,7 +211,7 @@ class Database:
             raise
 
     def _connect(self) -> Connection:
-        connection = sqlite3.connect(self._path, **_OPTIONS)
+        connection: Connection = sqlite3.connect(self._path, **_OPTIONS)
         _set_up(connection)
         return connection
 

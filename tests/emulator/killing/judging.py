@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
-
-import actors
 
 from odps_frames.emulator.catalog.blobs import blob_files
 from odps_frames.emulator.catalog.contents import known_files, list_partitions
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+actors: Any = importlib.import_module("actors")  # it stands beside this script
 ALL = 1 << 30
 
 
