@@ -142,6 +142,11 @@ class Actors:
         for work in self._work:
             threading.Thread(target=self._repeat, args=(work,), daemon=True).start()
 
+    def take_turns(self) -> None:
+        """Do everything once, one after the other, and come to an end."""
+        for work in self._work:
+            work(next(self._count) + self._seed * 10_000)
+
     def _repeat(self, work: Callable[[int], None]) -> None:
         random_ = random.Random(f"{self._seed} {work.__name__}")  # noqa: S311  nothing secret
         try:

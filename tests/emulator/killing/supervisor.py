@@ -117,18 +117,27 @@ def live(folder: Path, log_path: str, seed: int, ready: int, *, last: bool) -> N
         service = service_over(folder / "tables")
         for sql in actors.TABLES.values():
             service.sql(sql)
-        judge = judging.Judge(service, actors.said(log_path), folder / "notes.json")
-        judge.judge()
-        log.say(resolved=judge.resolved)
+        callers = actors.Actors(service, log, judged(service, folder, log_path, log), seed)
         os.write(ready, b".")
         if last:
+            callers.take_turns()
+            judged(service, folder, log_path, log)
             service.emulator.close()
             os._exit(0)
-        actors.Actors(service, log, judge.resolved, seed).start()
+        callers.start()
         signal.pause()
     except BaseException:  # noqa: BLE001  whatever it is, it must be seen
         log.say(failure=traceback.format_exc())
     os._exit(3)
+
+
+def judged(service: Any, folder: Path, log_path: str, log: Any) -> dict[str, Any]:
+    """Judge what is there, and return what became of operations that nobody was told about."""
+    judge = judging.Judge(service, actors.said(log_path), folder / "notes.json")
+    judge.judge()
+    log.say(resolved=judge.resolved)
+    found: dict[str, Any] = judge.resolved
+    return found
 
 
 class Supervisor:
