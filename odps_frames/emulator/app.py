@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import sqlite3
 import threading
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING, Self
 from odps_frames.emulator.blob_site import BlobSite
 from odps_frames.emulator.blobs import Blobs
 from odps_frames.emulator.bodies import IncomingBody
+from odps_frames.emulator.callers import Callers
 from odps_frames.emulator.catalog.tables import create_project
 from odps_frames.emulator.faults import Faults, spoil
 from odps_frames.emulator.instances import Instances
 from odps_frames.emulator.read_sessions import ReadSessions
-from odps_frames.emulator.refusals import no_storage, unauthorized
+from odps_frames.emulator.refusals import no_storage
 from odps_frames.emulator.rest import RestSite
 from odps_frames.emulator.results import Results
 from odps_frames.emulator.storage import StorageSite, action_of
@@ -34,12 +34,12 @@ from odps_frames.wire.http import Site
 from odps_frames.wire.names import Action
 from odps_frames.wire.reply import encode_error
 from odps_frames.wire.rest import decode_rest
-from odps_frames.wire.signing import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
+    from odps_frames.config import AccessKey
     from odps_frames.emulator.faults import CarryOut
     from odps_frames.wire.http import Request, Response
 
@@ -77,7 +77,8 @@ class Emulator:
     path : Path
         The folder of the tables, which no other service may use meanwhile.
     accounts : mapping, optional
-        Secrets by access id. When neither accounts nor tokens are given, anybody may ask.
+        Secrets by access id, or keys with a security token. When neither accounts nor tokens are
+        given, anybody may ask.
     tokens : collection of str
         Bearer tokens that are accepted.
     project, projects : str, iterable of str
@@ -108,7 +109,7 @@ class Emulator:
         self,
         path: Path,
         *,
-        accounts: Mapping[str, str] | None = None,
+        accounts: Mapping[str, str | AccessKey] | None = None,
         tokens: Collection[str] = (),
         project: str = "demo",
         projects: Iterable[str] = (),
@@ -120,8 +121,7 @@ class Emulator:
         finish_at_once: bool = False,
         namespaces: bool = False,
     ) -> None:
-        self._accounts = accounts
-        self._tokens = tuple(tokens)
+        self._callers = Callers(accounts, tokens)
         self._clock = clock
         self._store = Store(path, clock=clock, session_seconds=session_seconds)
         self._instances = Instances(self._store, namespaces=namespaces)
@@ -167,6 +167,11 @@ class Emulator:
     def store(self) -> Store:
         """The folder."""
         return self._store
+
+    @property
+    def knows_callers(self) -> bool:
+        """Whether callers have to prove who they are."""
+        return self._callers.known
 
     def create_project(self, name: str) -> None:
         """Make a project, unless it is there."""
@@ -224,15 +229,19 @@ class Emulator:
                 raise
             log.exception("request %s failed", exchange.request_id)
             # Clients repeat what failed with 5xx for minutes; a fault of ours will not go away.
+            # Texts of faults may name files of this machine; they are for its log alone.
             refusal = ServiceError(
-                f"a fault of the service itself: {error!r}", status=400, code="EmulatorFault"
+                f"a fault of the service itself, {type(error).__name__}; its log has it under "
+                f"request {exchange.request_id}",
+                status=400,
+                code="EmulatorFault",
             )
         if exchange.body.failure is not None:
             raise exchange.body.failure
         return encode_error(refusal, xml=request.site is Site.REST, request_id=exchange.request_id)
 
     def _answer(self, request: Request, exchange: _Exchange) -> Response:
-        self._authenticate(request)
+        self._callers.check(request, self._clock())
         on_rest = request.site is Site.REST
         carry_out = (
             self._rest_call(request, exchange) if on_rest else self._action(request, exchange)
@@ -267,15 +276,6 @@ class Emulator:
         return lambda *, end_mark: self._storage.answer(
             action, request, exchange.body, exchange.request_id, end_mark=end_mark
         )
-
-    def _authenticate(self, request: Request) -> None:
-        if self._accounts is None and not self._tokens:
-            return
-        given = request.headers.get(names.BEARER_TOKEN)
-        if given is None:
-            verify(request, self._accounts or {}, self._clock())
-        elif not any(hmac.compare_digest(given.encode(), token.encode()) for token in self._tokens):
-            raise unauthorized("the bearer token is not known to this service")
 
 
 @dataclass(slots=True)

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Instance", "Instances"]
 
+MAX_SQL_BYTES = 2 << 20
+"""What MaxCompute takes."""
+
 _STOPPED = (
     "ODPS-0010000:System internal error - the service stopped before the query ended; "
     "hand it in again"
@@ -102,6 +105,7 @@ class Instances:
             ended_at=None,
         )
         try:
+            _check_length(statement.sql)
             settings, sql = split_settings(statement.sql)
             hints = {**self._hints, **statement.hints, **settings}
             if is_query(sql):
@@ -210,6 +214,15 @@ class Instances:
             result=row["result"],
             started_at=_time(row["started"]),
             ended_at=_time(row["ended"]) if row["ended"] else None,
+        )
+
+
+def _check_length(sql: str) -> None:
+    n_bytes = len(sql.encode())
+    if n_bytes > MAX_SQL_BYTES:
+        raise SqlFault(
+            "ODPS-0130161",
+            f"Parse exception - a statement of {n_bytes} bytes; expected at most {MAX_SQL_BYTES}",
         )
 
 

@@ -156,7 +156,10 @@ class Queries:
             status, text = TaskStatus.FAILED, str(fault)
         except Exception as error:
             log.exception("query %s failed", job.instance)
-            text = f"ODPS-0010000:System internal error - a fault of the service itself: {error!r}"
+            text = (
+                "ODPS-0010000:System internal error - a fault of the service itself, "
+                f"{type(error).__name__}; its log has it under {job.instance}"
+            )
             status = TaskStatus.FAILED
         finally:
             job.hold.release()

@@ -36,6 +36,10 @@ _QUIET = ("SET enable_progress_bar = true", "SET enable_progress_bar_print = fal
 """DuckDB counts how far it is only when it might show it."""
 
 
+_LOCK = "SET lock_configuration = true"
+"""Whatever a query may come to say, it changes none of these settings."""
+
+
 class Cancelled(Exception):
     """The query was stopped before its end."""
 
@@ -70,6 +74,7 @@ class Run:
                 connection.execute(statement)
             for number, source in enumerate(self._planned.sources):
                 connection.register(f"a{number}", _table_of(source, files))
+            connection.execute(_LOCK)
             for batch in connection.sql(self._planned.sql).to_arrow_reader(BATCH_ROWS):
                 self.stop_if_cancelled()
                 yield batch
