@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from odps_frames.emulator.catalog.tables import create_project
 from odps_frames.emulator.faults import Faults, spoil
 from odps_frames.emulator.instances import Instances
 from odps_frames.emulator.read_sessions import ReadSessions
+from odps_frames.emulator.refusals import no_storage
 from odps_frames.emulator.rest import RestSite
 from odps_frames.emulator.results import Results
 from odps_frames.emulator.storage import StorageSite, action_of
@@ -162,6 +164,11 @@ class Emulator:
             return tuple(self._records)
 
     @property
+    def store(self) -> Store:
+        """The folder."""
+        return self._store
+
+    @property
     def knows_callers(self) -> bool:
         """Whether callers have to prove who they are."""
         return self._callers.known
@@ -212,6 +219,11 @@ class Emulator:
             raise  # there is nobody to answer
         except ServiceError as error:
             refusal = error
+        except (OSError, sqlite3.OperationalError) as error:
+            if exchange.body.failure is not None:
+                raise
+            log.exception("request %s met a folder that cannot be used", exchange.request_id)
+            refusal = no_storage(error)
         except Exception as error:
             if exchange.body.failure is not None:
                 raise

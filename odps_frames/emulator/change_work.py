@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.catalog.written_since import missing_files
 from odps_frames.emulator.row_writers import writer_for
 from odps_frames.emulator.sql.running import Run
-from odps_frames.emulator.sql.writes import Creation, Insertion
+from odps_frames.emulator.sql.writes import Creation, Insertion, RowChange
 from odps_frames.emulator.work import note_success
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class ChangeWork:
         self._writes: Sequence[Write] = ()
         self._runs: list[Run] = []
         self._n_done = 0
+        self._pins = ExitStack()
 
     def plan(self, writes: Sequence[Write]) -> list[str]:
         """Take what is to be written; return the names of the files that are read for it."""
@@ -68,6 +71,18 @@ class ChangeWork:
         for run in self._runs:
             run.stop_if_cancelled()
 
+    def pin(self) -> bool:
+        """Keep files from being joined whose rows it changes by their places."""
+        changes = [write for write in self._writes if isinstance(write, RowChange)]
+        for write in changes:
+            self._pins.enter_context(self._store.pinned(write.table.id))
+        with self._store.database.read() as connection:
+            return not any(missing_files(connection, write.files) for write in changes)
+
+    def release(self) -> None:
+        """Let files be joined again."""
+        self._pins.close()
+
     def carry_out(self, instance: str) -> None:
         """Carry the queries out and commit what they give, or leave nothing."""
         writers = [
@@ -86,6 +101,9 @@ class ChangeWork:
                 for writer in writers:
                     writer.commit(connection, instance, now)
                 note_success(connection, instance, now)
+            for write in self._writes:
+                if not isinstance(write, Creation):
+                    self._store.note_commit(write.table.id)
         except BaseException:
             for writer in writers:
                 writer.abandon()

@@ -137,8 +137,13 @@ class Instances:
         with self._store.database.read() as connection:
             need_schema(connection, instance.project, None)
         work, hold = self._queries.plan(sql, instance.project, hints, started)
-        with self._store.database.write() as connection:
-            _keep(connection, instance)
+        try:
+            with self._store.database.write() as connection:
+                _keep(connection, instance)
+        except BaseException:
+            work.release()
+            hold.release()
+            raise
         self._queries.start(instance.id, work, hold)
         return instance
 

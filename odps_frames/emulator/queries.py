@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -78,8 +79,12 @@ class Queries:
                     self._store, connection, sql, project=project, hints=hints, now=now
                 )
             hold = self._held(names)
-            if hold is not None:
+            if hold is None:
+                continue
+            if work.pin():
                 return work, hold
+            work.release()
+            hold.release()
 
     def _held(self, names: list[str]) -> Hold | None:
         """Keep files from deletion; None where some of them are gone since they were found.
@@ -160,12 +165,16 @@ class Queries:
             )
             status = TaskStatus.FAILED
         finally:
+            job.work.release()
             job.hold.release()
         try:
             if status is not TaskStatus.SUCCESS:
                 self._finish(job.instance, status, text)
             elif job.work.frees_files:
                 self._store.collect()
+        except sqlite3.OperationalError:
+            # It is said to run until the next start, which finds that it does not.
+            log.exception("the end of query %s cannot be noted", job.instance)
         finally:
             with self._guard:
                 self._jobs.pop(job.instance, None)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.catalog.layouts import layout_of
 from odps_frames.emulator.catalog.sessions import (
     KeptReadSession,
-    add_read_session,
     find_read_session,
     prolong_read_session,
 )
@@ -31,6 +31,7 @@ from odps_frames.emulator.refusals import (
 from odps_frames.emulator.routed import Routed
 from odps_frames.emulator.row_stream import resized
 from odps_frames.emulator.row_view import RowView, Selection, select
+from odps_frames.emulator.snapshots import open_snapshot
 from odps_frames.emulator.times import is_instant
 from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.model.read import (
@@ -116,29 +117,49 @@ class ReadSessions:
         """Open a session on the present version of a table."""
         ref = _table_of(spec.table)
         now = self._store.now()
-        with self._store.database.write() as connection:  # no file may go while this is planned
+
+        def begin(connection: Connection) -> KeptReadSession:
             table = need_rows(connection, ref)
             since, version = None, table.version
             if spec.incremental is not None:
                 since, version = span_of(connection, table, spec.incremental, now)
-            plan = make_plan(connection, table, version, spec, self._store.files, since=since)
-            find_partitions(connection, table, spec)
-            check_times(plan, spec, self._as_pair, self._store.files)
-            kept = KeptReadSession(
+            return KeptReadSession(
                 id=self._store.new_id(),
                 table_id=table.id,
                 version=version,
                 since=since,
+                layout=layout_of(connection, table.id),
                 definition=table.definition(),
                 target=encode_target(table.ref),
                 request=read_session.encode_create(spec).read_body().decode(),
                 token=f"read-{secrets.token_hex(8)}",
                 expires=now + self._store.session_milliseconds,
             )
-            add_read_session(connection, kept)
+
+        def plan_it(connection: Connection, kept: KeptReadSession) -> ReadPlan:
+            table = need_rows(connection, ref).as_defined(kept.definition)
+            plan = self._plan(connection, table, kept, spec)
+            find_partitions(connection, table, spec)
+            check_times(plan, spec, self._as_pair, self._store.files)
+            return plan
+
+        kept, plan = open_snapshot(self._store, begin, plan_it)
         self._remember(kept.id, plan)
         self.preparations.begin(kept.id)
         return Routed(self._info(kept, plan), kept.token, plan.warning)
+
+    def _plan(
+        self, connection: Connection, table: Table, kept: KeptReadSession, spec: ReadSpec
+    ) -> ReadPlan:
+        return make_plan(
+            connection,
+            table,
+            kept.version,
+            spec,
+            self._store.files,
+            since=kept.since,
+            layout=kept.layout,
+        )
 
     def get(self, call: GetReadSession) -> Routed[ReadSessionInfo]:
         """Tell how a session stands; refreshing prolongs its life, or brings it back."""
@@ -218,10 +239,7 @@ class ReadSessions:
         with self._guard:
             plan = self._plans.get(session_id)
         if plan is None:
-            defined = table.as_defined(kept.definition)
-            plan = make_plan(
-                connection, defined, kept.version, spec, self._store.files, since=kept.since
-            )
+            plan = self._plan(connection, table.as_defined(kept.definition), kept, spec)
             self._remember(session_id, plan)
         return _Ready(kept, spec, plan)
 

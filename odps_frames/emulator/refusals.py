@@ -33,6 +33,7 @@ __all__ = [
     "no_result",
     "no_schema",
     "no_session",
+    "no_storage",
     "no_stream",
     "no_table",
     "schema_exists",
@@ -67,6 +68,16 @@ def conflict(message: str, *, code: str = "StatusConflict") -> Conflict:
 def changes_gone(message: str) -> Conflict:
     """Refuse changes of which some are not kept any more."""
     return conflict(message, code="DataVersionConflict")
+
+
+def no_storage(error: Exception) -> ServiceError:
+    """Say that the folder could not be read or written, so that nothing of the request counts."""
+    return ServiceError(
+        f"the folder of the service cannot be used: {error}; nothing of the request was kept, make "
+        "room or mend the disk, and send it again",
+        status=400,
+        code="StorageFailure",
+    )
 
 
 def unauthorized(message: str) -> AuthenticationError:

@@ -21,7 +21,7 @@ from odps_frames.emulator.catalog.contents import (
 from odps_frames.emulator.catalog.erasures import erased_positions
 from odps_frames.emulator.catalog.tables import find_table, next_version, table_by_id
 from odps_frames.emulator.catalog.written_since import changed_partitions, missing_files
-from odps_frames.emulator.commit import publish
+from odps_frames.emulator.commit import prepare, publish
 from odps_frames.emulator.keyed_intake import intake_for
 from odps_frames.emulator.merge import take_away
 from odps_frames.emulator.sql.site import Site
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.file_writer import NewFile
+    from odps_frames.emulator.merge import Merge
     from odps_frames.emulator.specs import Selector, Values
     from odps_frames.emulator.sql.writes import Write
     from odps_frames.emulator.store import Store
@@ -86,6 +87,7 @@ class _Taker:
         self.table = table
         self.static = static
         self.files: list[NewFile] = []
+        self.prepared: Merge | None = None
         self._intake = intake_for(store.files, table, static, settle=store.settle_bounds)
 
     def keep(self, columns: Sequence[Column], arrays: list[AnyArray], operations: AnyArray) -> None:
@@ -102,9 +104,12 @@ class _Taker:
                 f"a single instance cannot output data to more than {MAX_PARTITIONS} partitions"
             )
 
-    def finish(self) -> None:
-        """Bring all rows to the disk."""
+    def finish(self, *, overwrite: bool = False) -> None:
+        """Bring all rows to the disk, and look for their keys while nobody has to wait."""
         self.files = self._intake.finish()
+        self.prepared = prepare(
+            self.store.database, self.table, self.files, self.store.files, overwrite=overwrite
+        )
 
     def abandon(self) -> None:
         """Drop what was written."""
@@ -159,7 +164,7 @@ class _Inserter:
 
     def finish(self) -> None:
         """Bring all rows to the disk."""
-        self._taker.finish()
+        self._taker.finish(overwrite=self._write.overwrite)
 
     def commit(self, connection: Connection, instance: str, now: int) -> None:
         """Make the rows part of the table."""
@@ -180,6 +185,7 @@ class _Inserter:
             overwrite=write.overwrite,
             session=instance,
             now=now,
+            prepared=taker.prepared,
         )
 
     def abandon(self) -> None:
@@ -309,6 +315,7 @@ class _Changer:
                 session=instance,
                 now=now,
                 operation=operation,
+                prepared=taker.prepared,
             )
             return
         version = next_version(connection, table, operation=operation, session=instance, now=now)

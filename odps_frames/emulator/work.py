@@ -39,6 +39,12 @@ class Work(Protocol):
     def stop_if_cancelled(self) -> None:
         """End here where it was stopped."""
 
+    def pin(self) -> bool:
+        """Keep what it counts on as it is; False where that is another already, to plan anew."""
+
+    def release(self) -> None:
+        """Count on nothing any more."""
+
     def carry_out(self, instance: str) -> None:
         """Do it, and note in the same transaction that the instance ended well."""
 
@@ -73,6 +79,13 @@ class QueryWork:
     def stop_if_cancelled(self) -> None:
         """End here where it was stopped."""
         self._run.stop_if_cancelled()
+
+    def pin(self) -> bool:
+        """Nothing but its files, which are held."""
+        return True
+
+    def release(self) -> None:
+        """Nothing but its files, which are held."""
 
     def carry_out(self, instance: str) -> None:
         """Carry the query out and keep its rows."""

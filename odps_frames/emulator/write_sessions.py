@@ -19,7 +19,7 @@ from odps_frames.emulator.catalog.sessions import (
     KeptWriteSession,
 )
 from odps_frames.emulator.catalog.tables import need_rows
-from odps_frames.emulator.commit import publish
+from odps_frames.emulator.commit import prepare, publish
 from odps_frames.emulator.open_session import OpenSession, find_session, normal_session
 from odps_frames.emulator.refusals import conflict, invalid, unsupported
 from odps_frames.emulator.routed import Routed
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.file_writer import NewFile
+    from odps_frames.emulator.merge import Merge
     from odps_frames.emulator.specs import Selector
     from odps_frames.emulator.store import Store
     from odps_frames.model.write import WriteSpec
@@ -123,34 +124,56 @@ class WriteSessions:
 
         Whoever names rows after a commit that left them out is refused: they are gone.
         """
-        left: list[KeptStream] = []
+        prepared = self._prepare(call)
         with self._store.database.write() as connection:
-            found = find_session(
-                connection, call.table, call.session_id, self._store.now(), mode=_mode(call)
-            )
-            if found.commits_itself:
-                raise invalid(f"session {AUTO_COMMIT!r} commits every write by itself")
+            found, streams, left = self._find(connection, call)
             if found.kept.status is SessionStatus.COMMITTED:
-                _check_repeated(connection, call, found)
                 return _answer(found)
-            normal_session(connection, call.table, call.session_id, self._store.now())
-            if isinstance(call, BlockCommitCall):
-                streams = committed_blocks(connection, found, call.messages)
-            else:
-                require_streams(found)
-                streams, left = _committed_streams(connection, call, found)
             files = [file for one in streams for file in kept.staged_files(connection, one)]
-            dropped = self._publish(connection, found, files)
+            dropped = self._publish(connection, found, files, prepared)
             for stream in streams:
                 kept.set_stream_state(connection, stream, COMMITTED)
         self._store.files.delete(set(dropped) - {file.name for file in files})
         if found.kept.overwrite or found.table.primary_key:
             self._store.collect()
+        self._store.note_commit(found.table.id)
         info = session_info(found, status=SessionStatus.COMMITTED)
         return _answer(found, info, warning=_warning(left))
 
+    def _prepare(self, call: CommitCall | BlockCommitCall) -> Merge | None:
+        """Look for the keys of a commit before it keeps others waiting."""
+        with self._store.database.read() as connection:
+            found, streams, _ = self._find(connection, call)
+            if found.kept.status is SessionStatus.COMMITTED or not found.table.primary_key:
+                return None
+            files = [file for one in streams for file in kept.staged_files(connection, one)]
+        overwrite = found.kept.overwrite
+        database, store = self._store.database, self._store.files
+        return prepare(database, found.table, files, store, overwrite=overwrite)
+
+    def _find(
+        self, connection: Connection, call: CommitCall | BlockCommitCall
+    ) -> tuple[OpenSession, list[KeptStream], list[KeptStream]]:
+        """Return a session, and the streams that a commit takes and leaves."""
+        now = self._store.now()
+        found = find_session(connection, call.table, call.session_id, now, mode=_mode(call))
+        if found.commits_itself:
+            raise invalid(f"session {AUTO_COMMIT!r} commits every write by itself")
+        if found.kept.status is SessionStatus.COMMITTED:
+            _check_repeated(connection, call, found)
+            return found, [], []
+        normal_session(connection, call.table, call.session_id, now)
+        if isinstance(call, BlockCommitCall):
+            return found, committed_blocks(connection, found, call.messages), []
+        require_streams(found)
+        return found, *_committed_streams(connection, call, found)
+
     def _publish(
-        self, connection: Connection, found: OpenSession, files: list[NewFile]
+        self,
+        connection: Connection,
+        found: OpenSession,
+        files: list[NewFile],
+        prepared: Merge | None,
     ) -> list[str]:
         publish(
             connection,
@@ -161,6 +184,7 @@ class WriteSessions:
             overwrite=found.kept.overwrite,
             session=found.id,
             now=self._store.now(),
+            prepared=prepared,
         )
         dropped = kept.drop_staged(connection, found.id)
         kept.set_session_status(connection, found.id, SessionStatus.COMMITTED)

@@ -71,7 +71,7 @@ def test_sweeping(files: Files, tmp_path: Path) -> None:
     kept, _ = make(files), make(files)
     _, unfinished = files.create(BATCH.schema)
     unfinished.close()
-    assert files.sweep({kept}) == 2
+    assert files.sweep({kept: 24}) == 2
     assert names(tmp_path) == [kept]
 
 

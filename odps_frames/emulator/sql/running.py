@@ -76,7 +76,7 @@ class Run:
         SqlFault
             When a value cannot be calculated.
         """
-        spill = TemporaryDirectory(prefix="odps-frames-query-")
+        spill = TemporaryDirectory(prefix="odps-frames-query-", dir=files.scratch)
         connection = duckdb.connect(":memory:", config=_SETTINGS | {"temp_directory": spill.name})
         with self._guard:
             self._connection = connection

@@ -182,6 +182,7 @@ class Uploads:
                 kept.set_session_status(connection, session.id, SessionStatus.COMMITTED)
         if session.overwrite:
             self._store.collect()
+        self._store.note_commit(table.id)
         return Upload(session.id, _STATUS[SessionStatus.COMMITTED], tuple(blocks), table.schema)
 
     def _find(
