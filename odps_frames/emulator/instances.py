@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from odps_frames.emulator.catalog.schemas import need_schema
+from odps_frames.emulator.compaction import compact
 from odps_frames.emulator.queries import Queries
 from odps_frames.emulator.refusals import no_instance
 from odps_frames.emulator.result_text import Unspeakable, csv_text
@@ -124,6 +125,8 @@ class Instances:
                 text = _define(site, sql)
                 instance = self._ended(instance, TaskStatus.SUCCESS, text)
                 _keep(connection, instance)
+            for table_id, partitions in site.compactions:
+                compact(self._store, table_id, partitions, started)
         except SqlFault as fault:
             instance = self._ended(instance, TaskStatus.FAILED, str(fault))
             with self._store.database.write() as connection:

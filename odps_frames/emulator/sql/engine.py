@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from odps_frames.emulator.sql import column_engine, partition_engine, statements, table_engine
-from odps_frames.emulator.sql.cursor import unsupported
 from odps_frames.emulator.sql.schemas import run_schema_statement
 from odps_frames.emulator.sql.showing import (
     show_create_table,
@@ -14,7 +13,6 @@ from odps_frames.emulator.sql.showing import (
     show_tables,
 )
 from odps_frames.emulator.sql.statements import (
-    Compact,
     CreateSchema,
     Describe,
     DropSchema,
@@ -54,6 +52,7 @@ _DONE: Mapping[type[Any], Callable[[Site, Any], None]] = {
     statements.MergePartitions: partition_engine.merge_partitions,
     statements.SwitchLifecycle: partition_engine.switch_lifecycle,
     statements.Touch: partition_engine.touch,
+    statements.Compact: partition_engine.compact,
     statements.TruncateTable: partition_engine.truncate,
 }
 _SHOWN: Mapping[type[Any], Callable[[Site, Any], str]] = {
@@ -74,8 +73,6 @@ def run_statement(site: Site, statement: Statement) -> str:
     """
     if isinstance(statement, CreateSchema | DropSchema | ShowSchemas):
         return run_schema_statement(site.connection, statement, site.project, site.now)
-    if isinstance(statement, Compact):
-        raise unsupported(f"ALTER TABLE ... {statement.how}", statement.name.token)
     if (show := _SHOWN.get(type(statement))) is not None:
         return show(site, statement)
     _DONE[type(statement)](site, statement)

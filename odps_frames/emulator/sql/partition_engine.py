@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.sql.site import Site
     from odps_frames.emulator.sql.statements import (
         AddPartitions,
+        Compact,
         DropPartitions,
         MergePartitions,
         RenamePartition,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_partitions",
+    "compact",
     "drop_partitions",
     "merge_partitions",
     "rename_partition",
@@ -193,6 +195,21 @@ def switch_lifecycle(site: Site, statement: SwitchLifecycle) -> None:
         values = site.need_partition(table, statement.spec, statement.name)
     lasting = table.lasting - {values} if statement.enabled else table.lasting | {values}
     definitions.redefine(site.connection, replace(table, lasting=lasting), site.now)
+
+
+def compact(site: Site, statement: Compact) -> None:
+    """Carry out MERGE SMALLFILES or COMPACT, once the transaction is through."""
+    table = site.table(statement.name)
+    if statement.how != "MERGE SMALLFILES" and not table.transactional:
+        raise semantic(
+            f"{statement.how} takes transactional tables, and {table.ref} is none; use MERGE "
+            "SMALLFILES",
+            statement.name,
+        )
+    partitions = None
+    if statement.spec is not None:
+        partitions = [site.need_partition(table, statement.spec, statement.name)]
+    site.compactions.append((table.id, partitions))
 
 
 def touch(site: Site, statement: Touch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from odps_frames.emulator.catalog import contents, tables
@@ -15,7 +15,7 @@ from odps_frames.errors import NotFound, ServiceError
 from odps_frames.model.table import TableRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
@@ -42,6 +42,8 @@ class Site:
     project: str
     hints: Mapping[str, str]
     now: int
+    compactions: list[tuple[str, Sequence[Values] | None]] = field(default_factory=list)
+    """Tables, or partitions of them, whose files are joined after the transaction."""
 
     def ref(self, name: TableName) -> TableRef:
         """Fill up a name; two parts are schema and table where the hints say so."""

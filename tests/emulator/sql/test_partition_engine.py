@@ -224,3 +224,57 @@ def test_a_table_without_partitions_has_none_to_drop(service: Any) -> None:
     service.sql("CREATE TABLE t (a INT)")
     assert "has no partitions" in fails(service, "ALTER TABLE t DROP PARTITION (a = 1)")
     assert "has no partitions" in fails(service, "TRUNCATE TABLE t PARTITION (a = 1)")
+
+
+@pytest.mark.parametrize("partition", ["", " PARTITION (pt='x',n=1)"])
+def test_small_files_are_joined(parted: Any, partition: str) -> None:
+    for value in range(5):
+        parted.write(pa.table({"a": [10 + value], "pt": ["x"], "n": [1]}))
+    session = parted.open_read()
+    before, version = rows(parted), parted.open_read().latest_version
+    n_files = found_files(parted)
+    parted.sql(f"ALTER TABLE t{partition} MERGE SMALLFILES")
+    assert found_files(parted) == n_files - 5
+    assert rows(parted) == before
+    assert parted.open_read().latest_version == version
+    assert parted.read_split(Split(session.session_id)).num_rows == len(before)
+    since = rows(parted, incremental=Incremental(version - 1, None))
+    assert since == [(14, "x", 1, 85)]
+    parted.sql("ALTER TABLE t PARTITION (pt='x',n=1) RENAME TO PARTITION (pt='w',n=1)")
+    assert len(rows(parted, partitions=("pt=w,n=1",))) == 6
+
+
+def found_files(service: Any) -> int:
+    plain = service.send(catalog.encode_get_table(service.ref()))
+    known = catalog.decode_table(plain, service.ref()).value
+    more = service.send(catalog.encode_get_table(service.ref(), extended=True))
+    found = catalog.decode_table(more, service.ref(), known=known).value.n_files
+    assert found is not None
+    return int(found)
+
+
+def test_files_of_two_types_of_a_column_are_joined_apart(parted: Any) -> None:
+    parted.sql("ALTER TABLE t CHANGE COLUMN a a STRING")
+    parted.sql("ALTER TABLE t ADD COLUMNS (b INT)")
+    for value in ("p", "q"):
+        parted.write(
+            pa.table({"a": [value], "b": pa.array([1], pa.int32()), "pt": ["x"], "n": [1]})
+        )
+    before = rows(parted)
+    parted.sql("ALTER TABLE t MERGE SMALLFILES")
+    assert rows(parted) == before
+    parted.sql("ALTER TABLE t DROP COLUMNS b")
+    parted.sql("ALTER TABLE t MERGE SMALLFILES")
+    assert [row[0] for row in rows(parted)] == ["1", "2", "3", "4", "p", "q"]
+
+
+def test_compaction_is_of_transactional_tables(parted: Any) -> None:
+    text = fails(parted, "ALTER TABLE t COMPACT MAJOR")
+    assert "COMPACT MAJOR takes transactional tables" in text
+    assert "not exist" in fails(parted, "ALTER TABLE t PARTITION (pt='q',n=1) MERGE SMALLFILES")
+    parted.sql("CREATE TABLE u (a BIGINT) TBLPROPERTIES ('transactional'='true')")
+    parted.write(pa.table({"a": [1]}), "u")
+    parted.write(pa.table({"a": [2]}), "u")
+    parted.sql("ALTER TABLE u COMPACT MINOR")
+    parted.sql("ALTER TABLE u COMPACT MAJOR")
+    assert sorted(row["a"] for row in parted.rows("u")) == [1, 2]
