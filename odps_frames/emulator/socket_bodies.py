@@ -23,6 +23,7 @@ MAX_CHUNK_DIGITS = 12
 _SENT_TOGETHER = 1 << 20
 _MOST_PIECES = 512
 """Fewer than any system takes in one call."""
+_UNFINISHED_BYTES = 1 << 10
 
 
 class BodySource(Protocol):
@@ -127,24 +128,28 @@ class ArrivingBody:
 
 def send_counted(connection: socket.socket, head: bytes, pieces: Iterable[Buffer]) -> None:
     """Send a body of known length."""
-    for group in _grouped(pieces, head):
+    for group, _ in _grouped(pieces, head):
         send_all(connection, group)
 
 
 def send_chunked(connection: socket.socket, head: bytes, pieces: Iterable[Buffer]) -> None:
     """Send a body in chunks of about 1 MiB; the last one says that it was complete."""
-    for group in _grouped(pieces, b""):
-        size = sum(map(len, group))
-        if size:
-            send_all(
-                connection, [memoryview(b"%s%x\r\n" % (head, size)), *group, memoryview(b"\r\n")]
-            )
-            head = b""
+    for group, n_missing in _grouped(pieces, b""):
+        size = sum(map(len, group)) + n_missing
+        framed = [memoryview(b"%x\r\n" % size), *group] if size else []
+        if size and not n_missing:
+            framed.append(memoryview(b"\r\n"))
+        send_all(connection, [memoryview(head), *framed])
+        head = b""
     send_all(connection, [memoryview(head + b"0\r\n\r\n")])
 
 
-def _grouped(pieces: Iterable[Buffer], head: bytes) -> Iterator[list[memoryview]]:
-    """Yield pieces in groups; what was there before a failure is yielded before it is raised."""
+def _grouped(pieces: Iterable[Buffer], head: bytes) -> Iterator[tuple[list[memoryview], int]]:
+    """Yield pieces in groups; what was there before a failure is yielded before it is raised.
+
+    A piece without bytes ends a group: what is there is to be sent before the next one comes.
+    Beside each group stands how many bytes a chunk of it lacks, where one is to stay unfinished.
+    """
     group = [memoryview(head)]
     size = len(head)
     source = iter(pieces)
@@ -159,13 +164,18 @@ def _grouped(pieces: Iterable[Buffer], head: bytes) -> Iterator[list[memoryview]
             break
         group.append(view)
         size += len(view)
-        if size >= _SENT_TOGETHER or len(group) >= _MOST_PIECES:
-            yield group
+        if size >= _SENT_TOGETHER or len(group) >= _MOST_PIECES or not len(view):
+            yield group, 0
             group, size = [], 0
-    if size:
-        yield group
+    n_missing = _UNFINISHED_BYTES if _breaks_inside(failure) else 0
+    if size or n_missing:
+        yield group, n_missing
     if failure is not None:
         raise failure
+
+
+def _breaks_inside(failure: BaseException | None) -> bool:
+    return isinstance(failure, BrokenConnection) and failure.inside
 
 
 def send_all(connection: socket.socket, pieces: list[memoryview]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.immutable_files import Hold
 
-__all__ = ["Store"]
+__all__ = ["BLOBS", "CATALOG", "FILES", "Store"]
 
 CATALOG, FILES, BLOBS = "catalog.sqlite", "files", "blobs"
 
@@ -135,6 +135,8 @@ class Store:
 
     def close(self) -> None:
         """Give the folder back; what was acknowledged is on the disk already."""
+        for files in (self.files, self.blob_files):
+            files.close()
         self.database.close()
         self._lock.release()
 

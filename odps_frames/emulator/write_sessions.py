@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.file_writer import NewFile
+    from odps_frames.emulator.preparing import Preparations
     from odps_frames.emulator.specs import Selector
     from odps_frames.emulator.store import Store
-    from odps_frames.model.write import WriteSpec
+    from odps_frames.model.table import TableRef
+    from odps_frames.model.write import StreamId, WriteSpec
     from odps_frames.model.write_schema import WriteSchema
     from odps_frames.wire.write_session import CommitCall, SessionCall, StreamCall
 
@@ -51,8 +53,9 @@ UNCLOSED = "default"
 class WriteSessions:
     """Makes write sessions and commits them; `streams` and `blocks` take their rows."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, preparations: Preparations) -> None:
         self._store = store
+        self._preparations = preparations
         self.streams = Streams(store)
         self.blocks = Blocks(store)
 
@@ -90,7 +93,21 @@ class WriteSessions:
             staging_id = kept.first_staged(connection, found.id)
         if not found.options.mode.streams:
             staging_id = None
-        return _answer(found, session_info(found, streams, staging_id=staging_id))
+        self._preparations.poll(found.id)
+        info = session_info(found, streams, staging_id=staging_id)
+        return _answer(found, self._told(found, info))
+
+    def _told(self, found: OpenSession, info: WriteSessionInfo) -> WriteSessionInfo:
+        """Return what callers are told of a session, which may be less than what is true."""
+        state = self._preparations.state(found.id)
+        return info if state is None else replace(info, status=state[0], message=state[1])
+
+    def fence(self, table: TableRef, stream: StreamId) -> None:
+        """Open a newer version of a stream, so that its older ones are abandoned."""
+        with self._store.database.write() as connection:
+            found = find_session(connection, table, stream.session_id, self._store.now())
+            doomed = self.streams.fence(connection, found, stream.stream)
+        self._store.files.delete(doomed)
 
     def schema(self, call: SessionCall) -> Routed[WriteSchema]:
         """Tell the schema that streams of a session want."""
@@ -132,7 +149,7 @@ class WriteSessions:
                 raise invalid(f"session {AUTO_COMMIT!r} commits every write by itself")
             if found.kept.status is SessionStatus.COMMITTED:
                 _check_repeated(connection, call, found)
-                return _answer(found)
+                return _answer(found, self._told(found, session_info(found)))
             normal_session(connection, call.table, call.session_id, self._store.now())
             if isinstance(call, BlockCommitCall):
                 streams = committed_blocks(connection, found, call.messages)
@@ -147,7 +164,7 @@ class WriteSessions:
         if found.kept.overwrite or found.table.primary_key:
             self._store.collect()
         info = session_info(found, status=SessionStatus.COMMITTED)
-        return _answer(found, info, warning=_warning(left))
+        return _answer(found, self._told(found, info), warning=_warning(left))
 
     def _publish(
         self, connection: Connection, found: OpenSession, files: list[NewFile]
