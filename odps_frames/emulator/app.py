@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.request_log import Counters, Requests
     from odps_frames.emulator.spoiling import CarryOut
+    from odps_frames.emulator.store import Store
     from odps_frames.wire.http import Request, Response
 
 __all__ = ["Emulator", "RequestRecord"]
@@ -152,6 +153,10 @@ class Emulator:
         return self._log.counters
 
     @property
+    def _store(self) -> Store:
+        return self._sites.store
+
+    @property
     def preparations(self) -> Preparations:
         """How read sessions become ready, by its ``rule``."""
         return self._sites.preparations
@@ -199,7 +204,7 @@ class Emulator:
                 rules=self.faults.rules,
                 courses=self._sites.preparations.courses,
             )
-            self._snapshots.keep(name, self._sites.store, moment)
+            self._snapshots.keep(name, self._store, moment)
 
     def restore(self, name: str) -> None:
         """Become what it was when a snapshot was made; clients need not connect anew.
@@ -256,7 +261,7 @@ class Emulator:
         wakes = self.clock.wakes
         with self._gate.shared():
             body = IncomingBody(request.body)
-            exchange = Exchange(request, body, self._sites.store.new_id())
+            exchange = Exchange(request, body, self._store.new_id())
             try:
                 response = self._carry_out(exchange, wakes)
             except BaseException:

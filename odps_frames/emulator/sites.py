@@ -62,10 +62,10 @@ class Sites:
     ) -> None:
         self.preparations = preparations or Preparations()
         self.store = Store(path, clock=clock, session_seconds=settings.session_seconds)
-        self._instances = Instances(self.store, namespaces=settings.namespaces)
+        self.instances = Instances(self.store, namespaces=settings.namespaces)
         self.rest = RestSite(
             store=self.store,
-            instances=self._instances,
+            instances=self.instances,
             finish_at_once=settings.finish_at_once,
             namespaces=settings.namespaces,
         )
@@ -95,5 +95,5 @@ class Sites:
 
     def close(self) -> None:
         """Stop queries and give the folder back."""
-        self._instances.close()
+        self.instances.close()
         self.store.close()
