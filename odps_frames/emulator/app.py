@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Self
 
+from odps_frames.emulator.admin import AdminSite
 from odps_frames.emulator.bodies import IncomingBody
 from odps_frames.emulator.clock import ClockSetting, ServiceClock
 from odps_frames.emulator.exchange import Exchange
@@ -122,7 +123,8 @@ class Emulator:
             finish_at_once=finish_at_once,
             namespaces=namespaces,
         )
-        self.test_mode = test_mode
+        self.admin = AdminSite(self) if test_mode else None
+        """What clients on this machine may do beside the protocol."""
         self.clock = ServiceClock(clock)
         """The time of the service, which can be moved on."""
         self.faults = Faults(self.clock)
@@ -151,6 +153,22 @@ class Emulator:
     def counters(self) -> Counters:
         """What all requests brought and took, in sums."""
         return self._log.counters
+
+    @property
+    def test_mode(self) -> bool:
+        """Whether tests in other processes may do what tests do here."""
+        return self.admin is not None
+
+    def check(self) -> None:
+        """Make sure that the folder can be read.
+
+        Raises
+        ------
+        sqlite3.Error
+            When it cannot.
+        """
+        with self._store.database.read() as connection:
+            connection.execute("SELECT count(*) FROM projects")
 
     @property
     def _store(self) -> Store:

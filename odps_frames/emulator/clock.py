@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -79,12 +80,11 @@ class ServiceClock:
 
         Sessions age by it, and rules that hold an answer back wait so much less.
         """
-        try:
+        by = timedelta(-1)
+        with contextlib.suppress(OverflowError, ValueError):
             by = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
-            moved = self() + by
-        except (OverflowError, ValueError):
-            by = moved = None
-        if by is None or moved is None or by < timedelta():
+            self() + by  # the calendar must have it
+        if by < timedelta():
             given = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
             said = ", ".join(f"{name}={value!r}" for name, value in given.items() if value)
             raise ConfigError(

@@ -284,6 +284,7 @@ EFFECTS: dict[str, type[Effect]] = {kind.word: kind for kind in get_args(Effect)
 
 def _check_number(name: str, value: object, least: int, most: int | None) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):
+    number = value if isinstance(value, int) else 0
+    if not whole or number < least or (most is not None and number > most):
         bounds = f"from {least} to {most}" if most is not None else f"of at least {least}"
         raise ConfigError(f"{name} is {value!r}; expected a whole number {bounds}")

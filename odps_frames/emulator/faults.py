@@ -34,6 +34,7 @@ from odps_frames.emulator.fault_effects import (
     WrongEncoding,
 )
 from odps_frames.errors import ConfigError, NotFound
+from odps_frames.wire import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +151,8 @@ class Fault:
             return False
         if isinstance(self.effect, ExpireSession | FenceStream) and call.session is None:
             return False
-        return not isinstance(self.effect, FenceStream) or call.stream is not None
+        fences = isinstance(self.effect, FenceStream)
+        return not fences or call.request.parameter(names.STREAM_ID) is not None
 
 
 class RuleMembers(TypedDict, total=False):

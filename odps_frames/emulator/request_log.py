@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from odps_frames.emulator.exchange import Exchange
     from odps_frames.wire.http import Response
 
-__all__ = ["Counters", "RequestLog", "RequestRecord", "Requests", "SentOfSession"]
+__all__ = [
+    "Counters",
+    "RequestLog",
+    "RequestRecord",
+    "Requests",
+    "SentOfSession",
+    "counters_document",
+    "document_of",
+]
 
 log = logging.getLogger(__name__)
 
@@ -369,4 +377,23 @@ def document_of(record: RequestRecord) -> dict[str, Any]:
         "seconds": round(record.seconds, 6),
         "request_id": record.request_id,
         "fault": record.fault,
+    }
+
+
+def counters_document(counters: Counters) -> dict[str, Any]:
+    """Return sums as JSON."""
+    return {
+        "requests": dict(counters.requests),
+        "succeeded": dict(counters.succeeded),
+        "bytes_in": dict(counters.n_bytes),
+        "bytes_out": dict(counters.n_bytes_sent),
+        "rows_out": dict(counters.n_rows_sent),
+        "sessions": {
+            name: {"requests": one.requests, "bytes_out": one.n_bytes, "rows_out": one.n_rows}
+            for name, one in counters.sessions.items()
+        },
+        "read_sessions": counters.read_sessions,
+        "write_sessions": counters.write_sessions,
+        "streams": counters.streams,
+        "faults": counters.faults,
     }

@@ -157,7 +157,8 @@ class Spoiler:
                 return _with_fields(response, {"Content-Encoding": wrong})
             case Warn(message=message):
                 return encode_warning(carry_out(Shape(self.exchange)), message)
-        raise TypeError(self.fault.effect)
+            case _:
+                raise TypeError(self.fault.effect)  # a rule makes sure of it
 
     def _refusal(self, refusal: Refuse) -> Response:
         code = refusal.code or _CODES.get(refusal.status, "InvalidArgument")
@@ -224,6 +225,8 @@ class Spoiler:
                 yield from rest()
             case Slow(bytes_per_s=pace):
                 yield from self._slowly(rest(), pace)
+            case _:
+                raise TypeError(self.fault.effect)  # a rule makes sure of it
 
     def _slowly(self, pieces: Iterator[Buffer], pace: int) -> Iterator[Buffer]:
         turn = min(max(pace // _TURNS_A_SECOND, 1), _LARGEST_TURN)
