@@ -184,6 +184,11 @@ class Emulator:
         """The names of what `restore` can bring back."""
         return self._snapshots.names
 
+    @property
+    def knows_callers(self) -> bool:
+        """Whether callers have to prove who they are."""
+        return self._accounts is not None or bool(self._tokens)
+
     def create_project(self, name: str) -> None:
         """Make a project, unless it is there."""
         self._sites.create_project(name)
@@ -353,7 +358,7 @@ class Emulator:
         )
 
     def _authenticate(self, request: Request) -> None:
-        if self._accounts is None and not self._tokens:
+        if not self.knows_callers:
             return
         given = request.headers.get(names.BEARER_TOKEN)
         if given is None:

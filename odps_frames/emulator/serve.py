@@ -61,7 +61,7 @@ def serve(  # noqa: PLR0913  the options of the command
         emulator = stack.enter_context(
             Emulator(folder, accounts={access_id: secret}, project=project)
         )
-        server = stack.enter_context(Server(emulator, host, port))
+        server = stack.enter_context(Server(emulator, host, port, expose=True))
         facts = {"endpoint": server.endpoint, "project": project, "access_id": access_id}
         facts["secret_access_key"] = secret
         for line in [json_text.dumps(facts)] if json else _lines(facts):

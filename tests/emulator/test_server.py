@@ -140,7 +140,7 @@ def create_session(framing: str) -> str:
     [
         chunks(b"{", b"}"),
         b"2;ext=1\r\n{}\r\n0\r\nTrailer: x\r\n\r\n",
-        b"0002\n{}\n00\n\n",
+        b"0002\r\n{}\r\n00\r\n\r\n",
     ],
 )
 def test_chunked_documents(service: Any, server: Server, body: bytes) -> None:
@@ -301,8 +301,8 @@ def test_stopping_does_not_wait_for_ever(service: Any) -> None:
 
 
 def test_other_addresses(service: Any) -> None:
-    with Server(service.emulator, "0.0.0.0") as server:  # noqa: S104  on purpose
-        assert server.endpoint.startswith("http://127.0.0.1:")
+    with Server(service.emulator, "127.0.0.2") as server:
+        assert server.endpoint.startswith("http://127.0.0.2:")
         assert talk(server, TENANTS, "\r\n").count(b"200 OK") == 1
 
 
