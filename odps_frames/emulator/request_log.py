@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 REMEMBERED_REQUESTS: Final = 10_000
 REMEMBERED_SESSIONS: Final = 10_000
 _OK: Final = range(200, 300)
+_SHOWN_CHARACTERS: Final = 200
 _READ_SESSIONS: Final = (
     Action.CREATE_READ_SESSION,
     Action.CREATE_INSTANCE_SESSION,
@@ -238,19 +239,8 @@ class RequestLog:
                 ]
                 if len(self._sessions) > REMEMBERED_SESSIONS:
                     self._sessions.popitem(last=False)
-        log.info(
-            "%s %s %s %s: %s%s, %d bytes in, %d out, %.1f ms%s",
-            record.request_id,
-            record.method,
-            record.operation or record.path,
-            record.target or record.path,
-            record.status or "no answer",
-            f" {record.code}" if record.code else "",
-            record.n_bytes,
-            record.n_bytes_sent,
-            record.seconds * 1000,
-            f", rule {record.fault}" if record.fault else "",
-        )
+        if log.isEnabledFor(logging.INFO):
+            log.info("%s", _line(record))
 
 
 class Entry:
@@ -352,6 +342,29 @@ class CountedBody(OutgoingBody):
         super().close()
         self._source.close()
         self._entry.end()
+
+
+def _line(record: RequestRecord) -> str:
+    """Tell of a request in one line."""
+    parts = [
+        record.method,
+        record.operation or "-",
+        _shown(record.target or record.path),
+        str(record.status or "no-answer"),
+        *([record.code] if record.code else []),
+        f"in={record.n_bytes}",
+        f"out={record.n_bytes_sent}",
+        f"{record.seconds * 1000:.1f}ms",
+        record.request_id,
+        *([f"rule={record.fault}"] if record.fault else []),
+    ]
+    return " ".join(parts)
+
+
+def _shown(text: str) -> str:
+    """Return what a client said so that it cannot be taken for anything else."""
+    plain = text if text.isprintable() and " " not in text else repr(text)
+    return plain if len(plain) <= _SHOWN_CHARACTERS else f"{plain[:_SHOWN_CHARACTERS]}…"
 
 
 def document_of(record: RequestRecord) -> dict[str, Any]:
