@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from odps_frames.errors import ConfigError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["ClockSetting", "ServiceClock", "checked_seconds"]
+
+
+_LEARNT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class ServiceClock:
         self._setting = ClockSetting()
         self._advanced = 0.0
         self._wakes = 0
+        self.waiting = 0
+        """So many wait for it at the moment."""
 
     def __call__(self) -> datetime:
         """Return the time."""
@@ -50,6 +56,22 @@ class ServiceClock:
     def now(self) -> datetime:
         """Return the time."""
         return self()
+
+    def as_seen_by(self, said: str) -> datetime:
+        """Return the time by which the ``Date`` of a request is to be judged.
+
+        Clients learn a difference of up to a day. A clock that a test has moved by more is not
+        held against them: any time from that of the machine to this one is right then.
+        """
+        here, unmoved = self(), self._source()
+        if abs(here - unmoved) < _LEARNT:
+            return here
+        try:
+            theirs = parsedate_to_datetime(said)
+        except ValueError:
+            return here
+        theirs = theirs.replace(tzinfo=UTC) if theirs.tzinfo is None else theirs
+        return min(max(theirs, min(here, unmoved)), max(here, unmoved))
 
     def after(self, seconds: float) -> datetime:
         """Return the time in so many seconds, or the last one there is."""
@@ -82,8 +104,9 @@ class ServiceClock:
         """
         by = timedelta(-1)
         with contextlib.suppress(OverflowError, ValueError):
-            by = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
-            self() + by  # the calendar must have it
+            asked = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+            start = self()
+            by = start + asked - start  # the calendar must have it
         if by < timedelta():
             given = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
             said = ", ".join(f"{name}={value!r}" for name, value in given.items() if value)
@@ -133,11 +156,16 @@ class ServiceClock:
         """
         with self._changed:
             ends = time.monotonic() + seconds + self._advanced
-            while self._wakes == wakes:
-                left = ends - self._advanced - time.monotonic()
-                if left <= 0:
-                    return True
-                self._changed.wait(min(left, threading.TIMEOUT_MAX))
+            self.waiting += 1
+            self._changed.notify_all()
+            try:
+                while self._wakes == wakes:
+                    left = ends - self._advanced - time.monotonic()
+                    if left <= 0:
+                        return True
+                    self._changed.wait(min(left, threading.TIMEOUT_MAX))
+            finally:
+                self.waiting -= 1
             return False
 
     @property
