@@ -79,7 +79,7 @@ class SessionControl:
         self._sites = sites
 
     def list(self, kind: str | None = None) -> tuple[SessionFacts, ...]:
-        """Return all sessions, or those of one kind, in the order in which they were opened."""
+        """Return all sessions, or those of one kind, by their ids."""
         kinds = sorted({one for pair in _KINDS.values() for one in pair})
         if kind is not None and kind not in kinds:
             raise ConfigError(f"kind is {kind!r}; expected one of {', '.join(kinds)}")
