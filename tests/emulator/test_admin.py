@@ -74,7 +74,7 @@ def test_nothing_is_there_without_test_mode(open_service: Callable[..., Any]) ->
             assert status == answer.status
             assert said == message.replace("/elsewhere/", "/__odps__/")
         elsewhere.close()
-        assert admin.refused("POST", "reset", {})[0] == status
+        assert admin.refused("POST", "reset", {})[0] == 400
     assert service.emulator.admin is None
 
 

@@ -61,7 +61,7 @@ def test_a_clock_stands_still_until_it_goes_on(source: Source, moved: ServiceClo
     moved.advance(seconds=1)
     assert moved() == START + timedelta(hours=1, seconds=1)
     moved.unfreeze()
-    assert not moved.frozen
+    assert moved.setting.frozen_at is None
     source.time += timedelta(seconds=1)
     assert moved() == START + timedelta(hours=1, seconds=2)
 

@@ -146,7 +146,7 @@ def test_a_compressed_stream_that_ends_between_messages_is_a_whole_frame(
     with stream(ready, max_rows=10_000, encoding=encoding) as answer:
         plain = decompress(answer.body, Compression.of_encoding(encoding))
         reader = ArrowStreamReader(plain)
-        found = []
+        found: list[pa.RecordBatch] = []
         with pytest.raises(IncompleteRead, match="end mark"):
             found.extend(reader)
     assert sum(batch.num_rows for batch in found) == 20_000

@@ -62,7 +62,7 @@ def test_rules_that_have_not_hit_are_told() -> None:
     faults.match(call())
     assert faults.unspent == (first,)
     faults.match(call())
-    assert faults.unspent == ()
+    assert not faults.unspent
 
 
 @pytest.mark.parametrize(
