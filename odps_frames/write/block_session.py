@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pyarrow as pa
 
@@ -18,8 +18,6 @@ from odps_frames.wire.block_protocol import (
     encode_block_commit,
     encode_block_create,
 )
-from odps_frames.wire.envelope import Envelope
-from odps_frames.wire.write_session import decode_session
 from odps_frames.write.attempts import in_attempts
 from odps_frames.write.numbered_block import BlockAttempt, NumberedBlocks
 from odps_frames.write.session import WriteSession
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from odps_frames.model.write import WriteSessionInfo, WriteSpec
     from odps_frames.transport.base import Transport
     from odps_frames.transport.retry import Meter, RetryPolicy
+    from odps_frames.wire.envelope import Envelope
+    from odps_frames.wire.http import Request
     from odps_frames.write.block import BlockReceipt
     from odps_frames.write.session import Codec, Named
 
@@ -47,47 +47,6 @@ class BlockSession(WriteSession):
     table_info: WriteSessionInfo
     """What the service said of the session: columns, how many blocks, which checks."""
 
-    @classmethod
-    def create(
-        cls,
-        transport: Transport,
-        spec: WriteSpec,
-        envelope: Envelope | None = None,
-        *,
-        policy: RetryPolicy | None = None,
-        meter: Meter | None = None,
-    ) -> Self:
-        """Open a session; nothing is visible before its commit."""
-        _check_spec(spec)
-        envelope = envelope or Envelope()
-        reply = decode_session(transport.send(encode_block_create(spec, envelope)))
-        there = envelope.routed(reply.route_token)
-        session = cls(transport, spec, reply.value.session_id, there, policy=policy, meter=meter)
-        session._numbers = itertools.count()
-        session._learn(reply.value)
-        session.notices.heard(reply)
-        session.notices.tell()
-        return session
-
-    @classmethod
-    def attach(
-        cls,
-        transport: Transport,
-        spec: WriteSpec,
-        session_id: str,
-        envelope: Envelope | None = None,
-        *,
-        policy: RetryPolicy | None = None,
-        meter: Meter | None = None,
-    ) -> Self:
-        """Join a session that somebody else made; blocks are then numbered by the caller."""
-        _check_spec(spec)
-        session = cls(transport, spec, session_id, envelope, policy=policy, meter=meter)
-        info = session.info()
-        session._learn(info)
-        session.status = info.status
-        return session
-
     def __init__(
         self,
         transport: Transport,
@@ -98,11 +57,26 @@ class BlockSession(WriteSession):
         policy: RetryPolicy | None = None,
         meter: Meter | None = None,
     ) -> None:
+        _check_spec(spec)
         super().__init__(transport, spec, session_id, envelope, policy=policy, meter=meter)
         self._numbers: Iterator[int] | None = None
         """Of the next blocks, where nobody else numbers any."""
         self._numbered: set[int] = set()
         self._names = itertools.count()
+
+    @classmethod
+    def _opening(cls, spec: WriteSpec, envelope: Envelope) -> Request:
+        _check_spec(spec)
+        return encode_block_create(spec, envelope)
+
+    def _opened(self, info: WriteSessionInfo) -> None:
+        self._numbers = itertools.count()
+        self._learn(info)
+
+    def _joined(self, info: WriteSessionInfo) -> None:
+        """Learn of a session that somebody else made; blocks are then numbered by the caller."""
+        self._learn(info)
+        self.status = info.status
 
     def _learn(self, info: WriteSessionInfo) -> None:
         if info.schema is None:

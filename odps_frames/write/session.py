@@ -90,7 +90,7 @@ class WriteSession(BlobMethods, Committing):
     ) -> Self:
         """Open a session; nothing is visible before its commit."""
         envelope = envelope or Envelope()
-        reply = decode_session(transport.send(encode_create(spec, envelope)))
+        reply = decode_session(transport.send(cls._opening(spec, envelope)))
         session = cls(
             transport,
             spec,
@@ -99,6 +99,7 @@ class WriteSession(BlobMethods, Committing):
             policy=policy,
             meter=meter,
         )
+        session._opened(reply.value)
         session.notices.heard(reply)
         session.notices.tell()
         return session
@@ -116,10 +117,21 @@ class WriteSession(BlobMethods, Committing):
     ) -> Self:
         """Join a session that somebody else made; ``spec`` says how it was asked for."""
         session = cls(transport, spec, session_id, envelope, policy=policy, meter=meter)
-        info = session.info()
-        if info.status is not SessionStatus.UNKNOWN:
-            session.status = info.status
+        session._joined(session.info())
         return session
+
+    @classmethod
+    def _opening(cls, spec: WriteSpec, envelope: Envelope) -> Request:
+        """Return the request that opens such a session."""
+        return encode_create(spec, envelope)
+
+    def _opened(self, info: WriteSessionInfo) -> None:
+        """Take note of what the service said of the new session."""
+
+    def _joined(self, info: WriteSessionInfo) -> None:
+        """Take note of how a session stands that somebody else made."""
+        if info.status is not SessionStatus.UNKNOWN:
+            self.status = info.status
 
     def info(self) -> WriteSessionInfo:
         """Ask how the session and its streams stand (protocol.md §8.2)."""

@@ -19,7 +19,7 @@ from odps_frames.convert.arrow import normal_type
 from odps_frames.model.types import parse_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from odps_frames.local import LocalClient
 
@@ -39,8 +39,12 @@ class Answers:
 
     def rows(self, sql: str, **hints: str) -> list[list[Any]]:
         """Return the rows, with values as the corpus writes them."""
-        query = self.client.sql(sql, hints={n.replace("_", "."): v for n, v in hints.items()})
-        return [list(map(plain, row.values())) for row in query.result().to_pylist()]
+        return self.given(sql, {name.replace("_", "."): value for name, value in hints.items()})
+
+    def given(self, sql: str, hints: Mapping[str, str]) -> list[list[Any]]:
+        """Return the rows under hints of any name."""
+        found = self.client.sql(sql, hints=hints).result()
+        return [list(map(plain, row.values())) for row in found.to_pylist()]
 
     def types(self, sql: str) -> dict[str, str]:
         """Return the columns of the result with their types."""
