@@ -17,7 +17,7 @@ from odps_frames.emulator.bodies import IncomingBody
 from odps_frames.emulator.exchange import OPERATIONS, TEST_ID
 from odps_frames.emulator.fault_documents import decode_rule, encode_rule
 from odps_frames.emulator.fault_effects import EFFECTS
-from odps_frames.emulator.request_log import counters_document, document_of
+from odps_frames.emulator.request_documents import counters_document, document_of
 from odps_frames.errors import ConfigError, NotFound, PermissionDenied, ServiceError
 from odps_frames.wire import documents
 from odps_frames.wire.http import Response

@@ -8,13 +8,13 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from odps_frames.emulator.fault_effects import EFFECTS, Effect
-from odps_frames.emulator.faults import Fault
+from odps_frames.emulator.fault_rules import Fault
 from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from odps_frames.emulator.faults import Rule, RuleMembers
+    from odps_frames.emulator.fault_rules import Rule, RuleMembers
 
 __all__ = ["decode_effect", "decode_rule", "encode_rule", "rule_of"]
 

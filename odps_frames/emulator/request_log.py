@@ -10,10 +10,11 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from odps_frames.emulator.bodies import OutgoingBody, pieces_of
 from odps_frames.emulator.exchange import Sent
+from odps_frames.emulator.request_documents import line_of
 from odps_frames.wire import names
 from odps_frames.wire.names import Action
 
@@ -32,8 +33,6 @@ __all__ = [
     "RequestRecord",
     "Requests",
     "SentOfSession",
-    "counters_document",
-    "document_of",
 ]
 
 log = logging.getLogger(__name__)
@@ -41,7 +40,6 @@ log = logging.getLogger(__name__)
 REMEMBERED_REQUESTS: Final = 10_000
 REMEMBERED_SESSIONS: Final = 10_000
 _OK: Final = range(200, 300)
-_SHOWN_CHARACTERS: Final = 200
 _READ_SESSIONS: Final = (
     Action.CREATE_READ_SESSION,
     Action.CREATE_INSTANCE_SESSION,
@@ -240,7 +238,7 @@ class RequestLog:
                 if len(self._sessions) > REMEMBERED_SESSIONS:
                     self._sessions.popitem(last=False)
         if log.isEnabledFor(logging.INFO):
-            log.info("%s", _line(record))
+            log.info("%s", line_of(record))
 
 
 class Entry:
@@ -342,71 +340,3 @@ class CountedBody(OutgoingBody):
         super().close()
         self._source.close()
         self._entry.end()
-
-
-def _line(record: RequestRecord) -> str:
-    """Tell of a request in one line."""
-    parts = [
-        record.method,
-        record.operation or "-",
-        _shown(record.target or record.path),
-        str(record.status or "no-answer"),
-        *([record.code] if record.code else []),
-        f"in={record.n_bytes}",
-        f"out={record.n_bytes_sent}",
-        f"{record.seconds * 1000:.1f}ms",
-        record.request_id,
-        *([f"rule={record.fault}"] if record.fault else []),
-    ]
-    return " ".join(parts)
-
-
-def _shown(text: str) -> str:
-    """Return what a client said so that it cannot be taken for anything else."""
-    plain = text if text.isprintable() and " " not in text else repr(text)
-    return plain if len(plain) <= _SHOWN_CHARACTERS else f"{plain[:_SHOWN_CHARACTERS]}…"
-
-
-def document_of(record: RequestRecord) -> dict[str, Any]:
-    """Return a record as JSON."""
-    return {
-        "id": record.id,
-        "at": record.at.isoformat(),
-        "action": record.operation,
-        "target": record.target,
-        "method": record.method,
-        "path": record.path,
-        "session": record.session,
-        "stream": record.stream,
-        "split": record.split,
-        "client": record.client,
-        "trace_id": record.trace_id,
-        "trace_index": record.trace_index,
-        "status": record.status,
-        "code": record.code,
-        "bytes_in": record.n_bytes,
-        "bytes_out": record.n_bytes_sent,
-        "rows_out": record.n_rows_sent,
-        "seconds": round(record.seconds, 6),
-        "request_id": record.request_id,
-        "fault": record.fault,
-    }
-
-
-def counters_document(counters: Counters) -> dict[str, Any]:
-    """Return sums as JSON."""
-    return {
-        "requests": dict(counters.requests),
-        "succeeded": dict(counters.succeeded),
-        "bytes_in": dict(counters.n_bytes),
-        "bytes_out": dict(counters.n_bytes_sent),
-        "rows_out": dict(counters.n_rows_sent),
-        "sessions": {
-            name: {"requests": one.requests, "bytes_out": one.n_bytes, "rows_out": one.n_rows}
-            for name, one in counters.sessions.items()
-        },
-        "read_sessions": counters.read_sessions,
-        "write_sessions": counters.write_sessions,
-        "streams": counters.streams,
-        "faults": counters.faults,
-    }

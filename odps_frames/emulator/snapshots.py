@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odps_frames.emulator.clock import ClockSetting
-    from odps_frames.emulator.faults import Rule
+    from odps_frames.emulator.fault_rules import Rule
     from odps_frames.emulator.preparing import Course
     from odps_frames.emulator.store import Store
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.clock import ServiceClock
     from odps_frames.emulator.exchange import Exchange
-    from odps_frames.emulator.faults import Fault
+    from odps_frames.emulator.fault_rules import Fault
     from odps_frames.wire.http import Response
 
 __all__ = ["CarryOut", "Spoiler", "Tampering"]
