@@ -33,7 +33,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "printed is the endpoint; what a client wants in its environment follows. The log goes to "
         "the standard error output."
     )
-    place = parser.add_argument_group("what is served, and where")
+    _add_place(parser.add_argument_group("what is served, and where"))
+    _add_callers(
+        parser.add_argument_group(
+            "who may ask",
+            "Without any of these, ODPS_ACCESS_ID and ODPS_ACCESS_KEY of the environment say it; "
+            "without them, a key is made up and printed.",
+        )
+    )
+    _add_life(parser)
+    parser.set_defaults(command=run, refuse=parser.error)
+
+
+def _add_place(place: argparse._ArgumentGroup) -> None:
     place.add_argument("--path", help="folder of the tables; a temporary one when left out")
     place.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     place.add_argument("--port", type=_port, default=0, help="0, the default, takes a free one")
@@ -53,11 +65,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="another name under which clients reach the service; may be given several times",
     )
-    who = parser.add_argument_group(
-        "who may ask",
-        "Without any of these, ODPS_ACCESS_ID and ODPS_ACCESS_KEY of the environment say it; "
-        "without them, a key is made up and printed.",
-    )
+
+
+def _add_callers(who: argparse._ArgumentGroup) -> None:
     who.add_argument("--access-id", metavar="ID", help="needs a secret, from one of three places")
     secret = who.add_mutually_exclusive_group()
     secret.add_argument("--secret", help="the secret; other users see it in the list of processes")
@@ -69,6 +79,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--token", action="append", default=[], help="bearer token that is accepted, too"
     )
     who.add_argument("--token-file", metavar="FILE", help="file with such tokens, one on each line")
+
+
+def _add_life(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test-mode",
         action="store_true",
@@ -96,7 +109,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how much is logged; a line for every request is info, the default",
     )
     volume.add_argument("--quiet", action="store_true", help="log nothing but what went wrong")
-    parser.set_defaults(command=run, refuse=parser.error)
 
 
 def _port(text: str) -> int:
