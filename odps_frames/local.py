@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 from odps_frames.client import CURRENT, Client
 from odps_frames.config import Config
 from odps_frames.emulator.app import Emulator
+from odps_frames.emulator.moments import wipe
 from odps_frames.emulator.server import Server
-from odps_frames.emulator.snapshots import wipe
 from odps_frames.emulator.store import CATALOG
 from odps_frames.errors import ConfigError
 

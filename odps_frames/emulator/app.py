@@ -17,13 +17,13 @@ from odps_frames.emulator.clock import ClockSetting, ServiceClock
 from odps_frames.emulator.exchange import Exchange
 from odps_frames.emulator.faults import Faults
 from odps_frames.emulator.gate import Gate
+from odps_frames.emulator.moments import Moment, Snapshots, wipe
 from odps_frames.emulator.preparing import Preparations
 from odps_frames.emulator.refusals import unauthorized
 from odps_frames.emulator.request_log import RequestLog, RequestRecord
 from odps_frames.emulator.session_control import SessionControl
 from odps_frames.emulator.shaping import Shape
 from odps_frames.emulator.sites import Settings, Sites
-from odps_frames.emulator.snapshots import Moment, Snapshots, wipe
 from odps_frames.emulator.spoiling import Spoiler
 from odps_frames.emulator.storage import action_of
 from odps_frames.emulator.tunnel.calls import WriteBlock, decode_tunnel, is_tunnel

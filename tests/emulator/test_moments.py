@@ -10,7 +10,7 @@ import pytest
 
 import odps_frames as of
 from odps_frames.emulator.gate import Gate
-from odps_frames.emulator.snapshots import SNAPSHOTS
+from odps_frames.emulator.moments import SNAPSHOTS
 from odps_frames.errors import ConfigError, Conflict, NotFound
 from odps_frames.model.read import BatchOptions
 from odps_frames.model.splits import Split
