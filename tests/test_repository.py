@@ -24,7 +24,6 @@ TOP_LEVEL = {
     "notebooks",
     "odps_frames",
     "pyproject.toml",
-    "pytest_odps_frames.py",  # beside the package, so that pytest need not import that
     "tests",
 }
 TEXT = {".cfg", ".ini", ".ipynb", ".json", ".md", ".py", ".toml", ".txt", ".yml", ".yaml", ""}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import threading
 from contextlib import contextmanager
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, Self
 
 from odps_frames.emulator.admin import AdminSite
 from odps_frames.emulator.bodies import IncomingBody
+from odps_frames.emulator.callers import Callers
 from odps_frames.emulator.clock import ClockSetting, ServiceClock
 from odps_frames.emulator.exchange import Exchange
 from odps_frames.emulator.faults import Faults
 from odps_frames.emulator.gate import Gate
 from odps_frames.emulator.moments import Moment, Snapshots, wipe
 from odps_frames.emulator.preparing import Preparations
-from odps_frames.emulator.refusals import unauthorized
 from odps_frames.emulator.request_log import RequestLog, RequestRecord
 from odps_frames.emulator.session_control import SessionControl
 from odps_frames.emulator.shaping import Shape
@@ -33,12 +32,13 @@ from odps_frames.wire.http import Site
 from odps_frames.wire.names import Action
 from odps_frames.wire.reply import encode_error
 from odps_frames.wire.rest import decode_rest
-from odps_frames.wire.signing import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from odps_frames.config import AccessKey
+    from odps_frames.emulator.instances import Instances
     from odps_frames.emulator.request_log import Counters, Requests
     from odps_frames.emulator.spoiling import CarryOut
     from odps_frames.emulator.store import Store
@@ -64,7 +64,8 @@ class Emulator:
     path : Path
         The folder of the tables, which no other service may use meanwhile.
     accounts : mapping, optional
-        Secrets by access id. When neither accounts nor tokens are given, anybody may ask.
+        Secrets by access id, or keys with a security token. When neither accounts nor tokens are
+        given, anybody may ask.
     tokens : collection of str
         Bearer tokens that are accepted.
     project, projects : str, iterable of str
@@ -98,7 +99,7 @@ class Emulator:
         self,
         path: Path,
         *,
-        accounts: Mapping[str, str] | None = None,
+        accounts: Mapping[str, str | AccessKey] | None = None,
         tokens: Collection[str] = (),
         project: str = "demo",
         projects: Iterable[str] = (),
@@ -111,8 +112,7 @@ class Emulator:
         namespaces: bool = False,
         test_mode: bool = False,
     ) -> None:
-        self._accounts = accounts
-        self._tokens = tuple(tokens)
+        self._callers = Callers(accounts, tokens)
         self._path = path
         self._projects = (project, *projects)
         self._settings = Settings(
@@ -175,6 +175,10 @@ class Emulator:
         return self._sites.store
 
     @property
+    def _instances(self) -> Instances:
+        return self._sites.instances
+
+    @property
     def preparations(self) -> Preparations:
         """How read sessions become ready, by its ``rule``."""
         return self._sites.preparations
@@ -187,7 +191,7 @@ class Emulator:
     @property
     def knows_callers(self) -> bool:
         """Whether callers have to prove who they are."""
-        return self._accounts is not None or bool(self._tokens)
+        return self._callers.known
 
     def create_project(self, name: str) -> None:
         """Make a project, unless it is there."""
@@ -308,8 +312,12 @@ class Emulator:
                 raise
             log.exception("request %s failed", exchange.request_id)
             # Clients repeat what failed with 5xx for minutes; a fault of ours will not go away.
+            # Texts of faults may name files of this machine; they are for its log alone.
             refusal = ServiceError(
-                f"a fault of the service itself: {error!r}", status=400, code="EmulatorFault"
+                f"a fault of the service itself, {type(error).__name__}; its log has it under "
+                f"request {exchange.request_id}",
+                status=400,
+                code="EmulatorFault",
             )
         if exchange.body.failure is not None:
             raise exchange.body.failure
@@ -317,7 +325,7 @@ class Emulator:
         return encode_error(refusal, xml=request.site is Site.REST, request_id=exchange.request_id)
 
     def _answer(self, request: Request, exchange: Exchange, wakes: int) -> Response:
-        self._authenticate(request)
+        self._callers.check(request, self.clock.as_seen_by(request.headers.get("Date", "")))
         on_rest = request.site is Site.REST
         carry_out = (
             self._rest_call(request, exchange) if on_rest else self._action(request, exchange)
@@ -356,13 +364,3 @@ class Emulator:
         return lambda shape: self._sites.storage.answer(
             action, request, exchange.body, exchange.request_id, shape
         )
-
-    def _authenticate(self, request: Request) -> None:
-        if not self.knows_callers:
-            return
-        given = request.headers.get(names.BEARER_TOKEN)
-        if given is None:
-            said = request.headers.get("Date", "")
-            verify(request, self._accounts or {}, self.clock.as_seen_by(said))
-        elif not any(hmac.compare_digest(given.encode(), token.encode()) for token in self._tokens):
-            raise unauthorized("the bearer token is not known to this service")

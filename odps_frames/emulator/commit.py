@@ -31,6 +31,7 @@ def publish(  # noqa: PLR0913  all that a commit is about
     overwrite: bool,
     session: str,
     now: int,
+    operation: str | None = None,
 ) -> None:
     """Make files part of a table, instead of or beside what is there.
 
@@ -41,7 +42,8 @@ def publish(  # noqa: PLR0913  all that a commit is about
     added = list(files)
     named = _named(static)
     touched = {file.values for file in added} if named is None else {named}
-    operation = "OVERWRITE" if overwrite else "UPSERT" if table.primary_key else "APPEND"
+    if operation is None:
+        operation = "OVERWRITE" if overwrite else "UPSERT" if table.primary_key else "APPEND"
     version = next_version(connection, table, operation=operation, session=session, now=now)
     if overwrite:
         remove_files(connection, table.id, version, sorted(touched))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -32,6 +34,16 @@ class Files(ImmutableFiles):
         n_bytes = unfinished.stat().st_size
         unfinished.rename(self._folder / name)
         return n_bytes
+
+    def duplicate(self, name: str) -> str:
+        """Give the rows of a file a second name; each of both may be deleted without the other."""
+        other = secrets.token_hex(16) + SUFFIX
+        try:
+            os.link(self._folder / name, self._folder / other)
+        except OSError:  # a file system without links
+            shutil.copyfile(self._folder / name, self._folder / (other + UNFINISHED))
+            self.finish(other)
+        return other
 
     def open(self, name: str) -> pa.RecordBatchFileReader:
         """Map a file; its batches are parts of the map and cost no memory of their own."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.files import Files, Kept
     from odps_frames.emulator.specs import Values
 
-__all__ = ["merge"]
+__all__ = ["merge", "take_away"]
 
 _PROBED_ROWS = 1 << 22
 """So many keys of the table are looked through at once."""
@@ -79,17 +79,17 @@ def merge(
         rows = _rows_of(keys, (file.name for _, file in group), files, OPERATION)
         last = _last_rows(keys, rows, [file.stream for _, file in group])
         for (number, fresh), places in zip(group, _settled(rows, last, len(group)), strict=True):
-            _take_away(connection, version, number, fresh.n_rows, places)
+            take_away(connection, version, number, fresh.n_rows, places)
         wanted = last.select(keys.names)
         for some in _grouped(present.get(values, ())):
             for file, places in _matching(keys, some, wanted, files):
                 known = gone.get(file.id)
                 left = places if known is None else np.setdiff1d(places, known, assume_unique=True)
                 n_gone = 0 if known is None else len(known)
-                _take_away(connection, version, file.id, file.n_rows - n_gone, left)
+                take_away(connection, version, file.id, file.n_rows - n_gone, left)
 
 
-def _take_away(
+def take_away(
     connection: Connection, version: int, file: int, n_left: int, places: Positions
 ) -> None:
     """Erase rows; a file that has no others is removed, so that it can be deleted one day."""

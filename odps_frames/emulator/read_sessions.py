@@ -15,7 +15,7 @@ from odps_frames.emulator.catalog.sessions import (
     find_read_session,
     prolong_read_session,
 )
-from odps_frames.emulator.catalog.tables import need_table, table_by_id
+from odps_frames.emulator.catalog.tables import need_rows, table_by_id
 from odps_frames.emulator.changes import span_of
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.planner import window
@@ -124,7 +124,7 @@ class ReadSessions:
         ref = _table_of(spec.table)
         now = self._store.now()
         with self._store.database.write() as connection:  # no file may go while this is planned
-            table = need_table(connection, ref)
+            table = need_rows(connection, ref)
             since, version = None, table.version
             if spec.incremental is not None:
                 since, version = span_of(connection, table, spec.incremental, now)
@@ -190,7 +190,7 @@ class ReadSessions:
 
         def find() -> tuple[list[str], tuple[Table, ReadPlan]]:
             with self._store.database.read() as connection:
-                table = need_table(connection, call.table)
+                table = need_rows(connection, call.table)
                 plan = make_plan(connection, table, table.version, spec, self._store.files)
                 find_partitions(connection, table, spec)
             return [file.stored.name for file in plan.files], (table, plan)
@@ -210,7 +210,7 @@ class ReadSessions:
 
     def _find(self, connection: Connection, ref: TableRef, session_id: str) -> _Ready:
         kept = find_read_session(connection, session_id)
-        table = need_table(connection, ref)
+        table = need_rows(connection, ref)
         if kept is None:
             raise no_session(session_id)
         if kept.table_id != table.id:

@@ -24,6 +24,7 @@ __all__ = [
     "conflict",
     "expired_session",
     "invalid",
+    "is_view",
     "malformed",
     "no_blob",
     "no_instance",
@@ -103,6 +104,15 @@ def no_table(table: TableRef) -> NotFound:
         f"ODPS-0130131:Table not found - table {table} cannot be resolved",
         status=404,
         code="NoSuchTable",
+    )
+
+
+def is_view(view: TableRef) -> ServiceError:
+    """Refuse a view where rows are read or written without a query."""
+    return ServiceError(
+        f"{view} is a view, which has no rows of its own; read the result of a query over it",
+        status=400,
+        code="InvalidArgument",
     )
 
 

@@ -10,6 +10,7 @@ from odps_frames.emulator.blob_files import BlobFiles
 from odps_frames.emulator.catalog.blobs import blob_files, drop_unneeded
 from odps_frames.emulator.catalog.contents import known_files
 from odps_frames.emulator.catalog.database import Database, copy_catalog
+from odps_frames.emulator.catalog.lifecycle import reclaim
 from odps_frames.emulator.catalog.lock import FolderLock
 from odps_frames.emulator.catalog.results import forget_results
 from odps_frames.emulator.catalog.tables import settle_bounds
@@ -79,6 +80,7 @@ class Store:
         """Forget sessions that are past all use, and delete the files that nobody can need."""
         now = self.now()
         with self.database.write() as connection:
+            reclaim(connection, now)
             _forget_sessions(connection, now, now - self.session_milliseconds)
             doomed = [*_unneeded_files(connection), *drop_old_files(connection, now)]
             connection.execute("DELETE FROM erased WHERE file NOT IN (SELECT id FROM files)")

@@ -18,7 +18,7 @@ from odps_frames.emulator.catalog.sessions import (
     KeptStream,
     KeptWriteSession,
 )
-from odps_frames.emulator.catalog.tables import need_table
+from odps_frames.emulator.catalog.tables import need_rows
 from odps_frames.emulator.commit import publish
 from odps_frames.emulator.open_session import OpenSession, find_session, normal_session
 from odps_frames.emulator.refusals import conflict, invalid, unsupported
@@ -66,10 +66,10 @@ class WriteSessions:
         if spec.schema_evolution and spec.mode is WriteMode.BATCH_COMPATIBLE:
             raise unsupported(f"the flag enable_schema_evolution in mode {spec.mode.value}")
         with self._store.database.write() as connection:
-            table = need_table(connection, spec.table)
+            table = need_rows(connection, spec.table)
             if table.primary_key and spec.mode is WriteMode.BATCH_COMPATIBLE:
                 raise unsupported(f"mode {spec.mode.value} for a table with a primary key")
-            options = SessionOptions.of(spec, _last_column(table))
+            options = SessionOptions.of(spec, table.last_field)
             session = KeptWriteSession(
                 id=self._store.new_id(),
                 table_id=table.id,
@@ -208,10 +208,6 @@ def _static(spec: WriteSpec, table: Table) -> Selector:
             "may be left open"
         )
     return static
-
-
-def _last_column(table: Table) -> int:
-    return max(int(stored.field) for stored in table.columns)
 
 
 def _mode(call: CommitCall | BlockCommitCall) -> WriteMode:

@@ -58,7 +58,7 @@ class Queries:
 
     def run(self, sql: str, **hints: str) -> InstanceRef:
         ref = self.submit(sql, **hints)
-        self.service.emulator._sites.instances.wait(ref)  # noqa: SLF001  waiting is no part of the wire
+        self.service.emulator._instances.wait(ref)  # noqa: SLF001  waiting is no part of the wire
         assert self.task(ref) is TaskStatus.SUCCESS, self.text(ref).text
         return ref
 
@@ -215,7 +215,7 @@ def test_a_query_runs_until_it_is_stopped(filled: Queries) -> None:
     with pytest.raises(ServiceError, match="still runs"):
         filled.open(ref)
     filled.service.send(instance.encode_stop(ref)).body.close()
-    filled.service.emulator._sites.instances.wait(ref)  # noqa: SLF001  waiting is no part of the wire
+    filled.service.emulator._instances.wait(ref)  # noqa: SLF001  waiting is no part of the wire
     assert filled.task(ref) is TaskStatus.CANCELLED
     with pytest.raises(ServiceError, match="no rows to read"):
         filled.open(ref)

@@ -241,7 +241,7 @@ def test_queries_are_cancelled_at_the_end(tmp_path: Path) -> None:
         assert status == 0
         client.close()
     with of.local(tmp_path) as again:
-        found = again.service._sites.instances.get(_instance(query))  # noqa: SLF001  as it is kept
+        found = again.service._instances.get(_instance(query))  # noqa: SLF001  as it is kept
         assert found.status in ("Cancelled", "Failed")
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "add_files",
     "add_partition",
     "contents",
+    "count_partitions",
     "decode_spec",
     "drop_partition",
     "encode_spec",
@@ -33,7 +34,9 @@ __all__ = [
     "list_partitions",
     "remove_file",
     "remove_files",
+    "rename_partition",
     "touch_partition",
+    "unknown_files",
     "visible_files",
 ]
 
@@ -108,6 +111,12 @@ def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
     )
 
 
+def unknown_files(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Return those of some files that the catalog does not know (any more)."""
+    sought = "SELECT 1 FROM files WHERE name = ?"
+    return [name for name in names if connection.execute(sought, (name,)).fetchone() is None]
+
+
 def add_files(
     connection: Connection, table_id: str, version: int, files: Iterable[NewFile]
 ) -> list[int]:
@@ -178,6 +187,20 @@ def drop_partition(connection: Connection, table_id: str, values: Values) -> boo
         "DELETE FROM partitions WHERE table_id = ? AND spec = ?", (table_id, encode_spec(values))
     )
     return gone.rowcount == 1
+
+
+def count_partitions(connection: Connection, table_id: str) -> int:
+    """Return how many partitions a table has."""
+    row = connection.execute("SELECT count(*) FROM partitions WHERE table_id = ?", (table_id,))
+    return int(row.fetchone()[0])
+
+
+def rename_partition(connection: Connection, table_id: str, values: Values, to: Values) -> None:
+    """Give a partition other values, but not its files."""
+    connection.execute(
+        "UPDATE partitions SET spec = ? WHERE table_id = ? AND spec = ?",
+        (encode_spec(to), table_id, encode_spec(values)),
+    )
 
 
 def has_partition(connection: Connection, table_id: str, values: Values) -> bool:

@@ -13,7 +13,7 @@ from odps_frames.emulator.catalog.sessions import (
     add_read_session,
     find_read_session,
 )
-from odps_frames.emulator.catalog.tables import need_table, table_by_id
+from odps_frames.emulator.catalog.tables import need_rows, table_by_id
 from odps_frames.emulator.facts import joined_times
 from odps_frames.emulator.planner import window
 from odps_frames.emulator.read_plan import find_partitions, make_plan
@@ -95,7 +95,7 @@ class TableDownloads:
         partitions = None if call.partition is None else (call.partition,)
         spec = ReadSpec(table=ref, partitions=partitions)
         with self._store.database.write() as connection:  # no file may go while this is planned
-            table = need_table(connection, ref)
+            table = need_rows(connection, ref)
             named_partition(table, call.partition)
             plan = make_plan(connection, table, table.version, spec, self._store.files)
             find_partitions(connection, table, spec)
@@ -152,7 +152,7 @@ class TableDownloads:
     ) -> tuple[KeptReadSession, Table, ReadPlan]:
         ref = _table_of(call)
         download = find_read_session(connection, call.download_id)
-        table = need_table(connection, ref)
+        table = need_rows(connection, ref)
         if download is None or download.token != PROTOCOL:
             raise no_download(call.download_id)
         if download.table_id != table.id:

@@ -13,8 +13,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from odps_frames.emulator.sql.aggregates import AGGREGATES, RANKINGS
-from odps_frames.emulator.sql.expressions import FUNCTIONS
+from odps_frames.emulator.sql.aggregates import AGGREGATES, GROUPINGS
+from odps_frames.emulator.sql.functions import FUNCTIONS
+from odps_frames.emulator.sql.rankings import RANKINGS
+from odps_frames.emulator.sql.table_functions import TABLE_FUNCTIONS
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
 PAGE = FOLDER.parents[3] / "docs" / "sql.md"
@@ -32,7 +34,7 @@ something else.
 def main(arguments: list[str]) -> int:
     """Write the page, or tell what is wrong with it."""
     areas = read_areas()
-    functions = {*FUNCTIONS, *AGGREGATES, *RANKINGS}
+    functions = {*FUNCTIONS, *AGGREGATES, *GROUPINGS, *RANKINGS, *TABLE_FUNCTIONS}
     covered = {name for area in areas for case in area["cases"] for name in case["covers"]}
     faults = [
         *(f"no statement covers {name!r}" for name in sorted(functions - covered)),

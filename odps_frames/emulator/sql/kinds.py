@@ -1,0 +1,42 @@
+"""What kind of statement a text is, by the words that stand outside of its brackets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odps_frames.emulator.sql.tokens import TokenKind, tokens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from odps_frames.emulator.sql.tokens import Token
+
+__all__ = ["is_change", "outside"]
+
+_CHANGES = ("INSERT", "UPDATE", "DELETE", "MERGE")
+_BEFORE_INSERT = ("WITH", "FROM")
+
+
+def is_change(sql: str) -> bool:
+    """Whether a statement changes rows with what a query gives: INSERT, CREATE TABLE AS, …."""
+    words = [token for token in outside(tokens_of(sql)) if token.kind is TokenKind.WORD]
+    if not words:
+        return False
+    first = words[0]
+    if first.is_word(*_BEFORE_INSERT):
+        return any(word.is_word("INSERT") for word in words)
+    if first.is_word("CREATE"):
+        second = words[3:4] if len(words) > 1 and words[1].is_word("OR") else words[1:2]
+        return any(w.is_word("TABLE") for w in second) and any(w.is_word("AS") for w in words)
+    return first.is_word(*_CHANGES)
+
+
+def outside(tokens: Sequence[Token]) -> list[Token]:
+    """Return the pieces that stand in no brackets."""
+    found, depth = [], 0
+    for token in tokens:
+        if token.kind is TokenKind.SIGN and token.value in "()":
+            depth += 1 if token.value == "(" else -1
+        elif depth == 0:
+            found.append(token)
+    return found
