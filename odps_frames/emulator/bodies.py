@@ -24,10 +24,12 @@ MAX_DOCUMENT_BYTES = 16 << 20
 class BrokenConnection(ServiceUnavailable):
     """The connection ends before the answer does; whoever holds the socket has to see to it."""
 
-    def __init__(self, message: str = "", *, reset: bool = False) -> None:
+    def __init__(self, message: str = "", *, reset: bool = False, inside: bool = False) -> None:
         super().__init__(message)
         self.reset = reset
         """Whether it ends with a reset and not with a mere close."""
+        self.inside = inside
+        """Whether it ends in the middle of a chunk and not between two of them."""
 
 
 @runtime_checkable

@@ -15,8 +15,15 @@ from http import HTTPStatus
 from io import BufferedReader
 from typing import TYPE_CHECKING, TypeAlias
 
+from odps_frames.emulator.admin import PREFIX
 from odps_frames.emulator.bodies import BrokenConnection, pieces_of
-from odps_frames.emulator.http_head import BadRequest, check_caller, read_head, request_of
+from odps_frames.emulator.http_head import (
+    BadRequest,
+    check_caller,
+    is_loopback,
+    read_head,
+    request_of,
+)
 from odps_frames.emulator.pace import Pace, PacedReader
 from odps_frames.emulator.socket_bodies import ArrivingBody, send_all, send_chunked, send_counted
 from odps_frames.errors import ServiceError, ServiceUnavailable
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.app import Emulator
     from odps_frames.emulator.http_head import Head
     from odps_frames.emulator.limits import Limits
-    from odps_frames.wire.http import Response
+    from odps_frames.wire.http import Request, Response
 
 __all__ = ["ClientConnection"]
 
@@ -118,7 +125,7 @@ class ClientConnection:
             content_length=head.content_length or None,
         )
         try:
-            response = self._emulator.send(request)
+            response = self._send(request)
         except BrokenConnection:
             raise
         except ServiceUnavailable as error:
@@ -132,6 +139,17 @@ class ClientConnection:
         if closes and not drained:
             self._linger()
         return not closes
+
+    def _send(self, request: Request) -> Response:
+        """Have a request answered; those beside the protocol are none where they are not meant."""
+        admin = self._emulator.admin
+        if admin is None or not request.path.startswith(PREFIX) or not self._is_near():
+            return self._emulator.send(request)
+        return admin.answer(request, secrets.token_hex(16))
+
+    def _is_near(self) -> bool:
+        """Whether the client is on this machine."""
+        return is_loopback(str(self._socket.getpeername()[0]).removeprefix("::ffff:"))
 
     def _proceed(self, head: Head) -> None:
         if "100-continue" in head.headers.get("Expect", "").lower():

@@ -13,7 +13,15 @@ from odps_frames.wire.http import Headers, Request, Site
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["BadRequest", "Head", "HeadReader", "check_caller", "read_head", "request_of"]
+__all__ = [
+    "BadRequest",
+    "Head",
+    "HeadReader",
+    "check_caller",
+    "is_loopback",
+    "read_head",
+    "request_of",
+]
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_REQUEST_LINE_BYTES = 32 << 10
@@ -196,13 +204,14 @@ def check_caller(headers: Headers, own_addresses: Collection[str]) -> None:
     if host is None:
         raise BadRequest("the field Host is missing")
     name = re.sub(r":[0-9]*$", "", host).strip("[]").lower()
-    if name != "localhost" and name not in own_addresses and not _is_loopback(name):
+    if name != "localhost" and name not in own_addresses and not is_loopback(name):
         raise BadRequest(f"Host is {host[:80]!r}; this service is not reached by that name", 421)
     if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none":
         raise BadRequest("the request comes from a web page; this service answers none", 403)
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether an address is one of this machine alone."""
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

@@ -136,6 +136,11 @@ class ImmutableFiles:
                 to_disk(folder / name)
         folder_to_disk(folder)
 
+    def close(self) -> None:
+        """Delete nothing any more: the folder may be another one's, which sweeps it."""
+        with self._guard:
+            self._doomed.clear()
+
     def _tidy(self) -> None:
         while self._given_up and self._guard.acquire(blocking=False):
             try:

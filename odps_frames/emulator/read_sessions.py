@@ -19,7 +19,6 @@ from odps_frames.emulator.catalog.tables import need_rows, table_by_id
 from odps_frames.emulator.changes import span_of
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.planner import window
-from odps_frames.emulator.preparing import Preparations
 from odps_frames.emulator.read_plan import check_times, find_partitions, make_plan
 from odps_frames.emulator.refusals import (
     conflict,
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.planner import Pieces
+    from odps_frames.emulator.preparing import Preparations
     from odps_frames.emulator.read_plan import ReadPlan
     from odps_frames.emulator.store import Store
     from odps_frames.model.table import InstanceRef
@@ -96,6 +96,8 @@ class ReadSessions:
 
     Parameters
     ----------
+    preparations : Preparations
+        How they become ready.
     struct_timestamps : bool
         TIMESTAMP and TIMESTAMP_NTZ travel as pairs of seconds and nanoseconds, as some services
         do it (protocol.md §12).
@@ -104,12 +106,17 @@ class ReadSessions:
     """
 
     def __init__(
-        self, store: Store, *, struct_timestamps: bool, large_strings: bool = False
+        self,
+        store: Store,
+        preparations: Preparations,
+        *,
+        struct_timestamps: bool,
+        large_strings: bool = False,
     ) -> None:
         self._store = store
         self._struct_timestamps = struct_timestamps
         self._large_strings = large_strings
-        self.preparations = Preparations()
+        self._preparations = preparations
         self._plans: OrderedDict[str, ReadPlan] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -145,7 +152,7 @@ class ReadSessions:
 
         kept, plan = open_snapshot(self._store, begin, plan_it)
         self._remember(kept.id, plan)
-        self.preparations.begin(kept.id)
+        self._preparations.begin(kept.id)
         return Routed(self._info(kept, plan), kept.token, plan.warning)
 
     def _plan(
@@ -170,7 +177,7 @@ class ReadSessions:
             if call.refresh:
                 kept = replace(kept, expires=self._store.now() + self._store.session_milliseconds)
                 prolong_read_session(c, kept.id, kept.expires)
-        self.preparations.poll(kept.id)
+        self._preparations.poll(kept.id)
         return Routed(self._info(kept, ready.plan), kept.token, ready.plan.warning)
 
     def read(self, call: ReadCall) -> RowStream:
@@ -251,7 +258,7 @@ class ReadSessions:
                 self._plans.popitem(last=False)
 
     def _info(self, kept: KeptReadSession, plan: ReadPlan) -> ReadSessionInfo:
-        state = self.preparations.state(kept.id)
+        state = self._preparations.state(kept.id)
         if state is not None:
             return ReadSessionInfo(
                 session_id=kept.id,
@@ -277,7 +284,7 @@ class ReadSessions:
         )
 
     def _check_ready(self, kept: KeptReadSession) -> None:
-        state = self.preparations.state(kept.id)
+        state = self._preparations.state(kept.id)
         if state is not None:
             raise conflict(f"session {kept.id!r} is {state[0]}, not NORMAL: {state[1]}")
         if self._status(kept) is SessionStatus.EXPIRED:

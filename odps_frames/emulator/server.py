@@ -91,6 +91,7 @@ class Server:
         listener, self._listener = self._listener, None
         if listener is not None:
             self._emulator.store.announce(None)
+            self._emulator.end_waits()
             listener.stop(grace)
 
 

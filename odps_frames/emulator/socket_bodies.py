@@ -27,6 +27,7 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,%d})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?"
 _SENT_TOGETHER = 1 << 20
 _MOST_PIECES = 512
 """Fewer than any system takes in one call."""
+_UNFINISHED_BYTES = 1 << 10
 
 
 class BodySource(Protocol):
@@ -147,7 +148,7 @@ def send_counted(
     connection: socket.socket, head: bytes, pieces: Iterable[Buffer], pace: Pace
 ) -> None:
     """Send a body of known length."""
-    for group in _grouped(pieces, head):
+    for group, _ in _grouped(pieces, head):
         send_all(connection, group, pace)
 
 
@@ -155,17 +156,22 @@ def send_chunked(
     connection: socket.socket, head: bytes, pieces: Iterable[Buffer], pace: Pace
 ) -> None:
     """Send a body in chunks of about 1 MiB; the last one says that it was complete."""
-    for group in _grouped(pieces, b""):
-        size = sum(map(len, group))
-        if size:
-            start = memoryview(b"%s%x\r\n" % (head, size))
-            send_all(connection, [start, *group, memoryview(b"\r\n")], pace)
-            head = b""
+    for group, n_missing in _grouped(pieces, b""):
+        size = sum(map(len, group)) + n_missing
+        framed = [memoryview(b"%x\r\n" % size), *group] if size else []
+        if size and not n_missing:
+            framed.append(memoryview(b"\r\n"))
+        send_all(connection, [memoryview(head), *framed], pace)
+        head = b""
     send_all(connection, [memoryview(head + b"0\r\n\r\n")], pace)
 
 
-def _grouped(pieces: Iterable[Buffer], head: bytes) -> Iterator[list[memoryview]]:
-    """Yield pieces in groups; what was there before a failure is yielded before it is raised."""
+def _grouped(pieces: Iterable[Buffer], head: bytes) -> Iterator[tuple[list[memoryview], int]]:
+    """Yield pieces in groups; what was there before a failure is yielded before it is raised.
+
+    A piece without bytes ends a group: what is there is to be sent before the next one comes.
+    Beside each group stands how many bytes a chunk of it lacks, where one is to stay unfinished.
+    """
     group = [memoryview(head)]
     size = len(head)
     source = iter(pieces)
@@ -180,13 +186,18 @@ def _grouped(pieces: Iterable[Buffer], head: bytes) -> Iterator[list[memoryview]
             break
         group.append(view)
         size += len(view)
-        if size >= _SENT_TOGETHER or len(group) >= _MOST_PIECES:
-            yield group
+        if size >= _SENT_TOGETHER or len(group) >= _MOST_PIECES or not len(view):
+            yield group, 0
             group, size = [], 0
-    if size:
-        yield group
+    n_missing = _UNFINISHED_BYTES if _breaks_inside(failure) else 0
+    if size or n_missing:
+        yield group, n_missing
     if failure is not None:
         raise failure
+
+
+def _breaks_inside(failure: BaseException | None) -> bool:
+    return isinstance(failure, BrokenConnection) and failure.inside
 
 
 def send_all(connection: socket.socket, pieces: list[memoryview], pace: Pace) -> None:
@@ -199,6 +210,7 @@ def send_all(connection: socket.socket, pieces: list[memoryview], pace: Pace) ->
     """
     if not hasattr(connection, "sendmsg"):
         pieces = [memoryview(b"".join(pieces))]
+    pace.expect_bodies()  # it is not the client who took its time before this
     left = sum(map(len, pieces))
     while left:
         pace.wait()

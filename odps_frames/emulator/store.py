@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.bucketing import Bounds
     from odps_frames.emulator.immutable_files import Hold
 
-__all__ = ["Store"]
+__all__ = ["BLOBS", "CATALOG", "FILES", "Store"]
 
 log = logging.getLogger(__name__)
 
@@ -215,5 +215,7 @@ class Store:
     def close(self) -> None:
         """Give the folder back; what was acknowledged is on the disk already."""
         self.compactor.close()
+        for files in (self.files, self.blob_files):
+            files.close()
         self.database.close()
         self._lock.release()

@@ -17,7 +17,7 @@ from odps_frames.emulator.open_session import find_session, normal_session
 from odps_frames.emulator.refusals import conflict, invalid, no_stream
 from odps_frames.emulator.routed import Routed
 from odps_frames.emulator.stream_answers import stream_info
-from odps_frames.model.write import WriteMode, WriteReceipt, WriteStreamInfo
+from odps_frames.model.write import StreamId, WriteMode, WriteReceipt, WriteStreamInfo
 
 if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from odps_frames.emulator.merge import Merge
     from odps_frames.emulator.open_session import OpenSession
     from odps_frames.emulator.store import Store
-    from odps_frames.model.write import StreamId
     from odps_frames.wire.http import BodyReader
     from odps_frames.wire.write_session import StreamCall, WriteCall
 
@@ -55,6 +54,25 @@ class Streams:
             access_token=secrets.token_hex(16) if call.exactly_once else None,
         )
         kept.add_stream(connection, stream)
+        return doomed
+
+    def fence(self, connection: Connection, found: OpenSession, name: str) -> list[str]:
+        """Open a newer version of a stream that is there; return the files that this abandons."""
+        versions = [s for s in kept.list_streams(connection, found.id) if s.stream == name]
+        if not versions:
+            return []
+        newest = versions[-1]
+        doomed = _abandon_older(connection, StreamId(found.id, name, newest.version + 1))
+        token = None if newest.access_token is None else secrets.token_hex(16)
+        newer = KeptStream(
+            session=found.id,
+            stream=name,
+            version=newest.version + 1,
+            state=OPEN,
+            schema_version=found.table.schema_version,
+            access_token=token,
+        )
+        kept.add_stream(connection, newer)
         return doomed
 
     def get(self, call: StreamCall) -> Routed[WriteStreamInfo]:

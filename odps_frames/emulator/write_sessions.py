@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.file_writer import NewFile
     from odps_frames.emulator.merge import Merge
+    from odps_frames.emulator.preparing import Preparations
     from odps_frames.emulator.specs import Selector
     from odps_frames.emulator.store import Store
-    from odps_frames.model.write import WriteSpec
+    from odps_frames.model.table import TableRef
+    from odps_frames.model.write import StreamId, WriteSpec
     from odps_frames.model.write_schema import WriteSchema
     from odps_frames.wire.write_session import CommitCall, SessionCall, StreamCall
 
@@ -52,8 +54,9 @@ UNCLOSED = "default"
 class WriteSessions:
     """Makes write sessions and commits them; `streams` and `blocks` take their rows."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, preparations: Preparations) -> None:
         self._store = store
+        self._preparations = preparations
         self.streams = Streams(store)
         self.blocks = Blocks(store)
 
@@ -91,7 +94,21 @@ class WriteSessions:
             staging_id = kept.first_staged(connection, found.id)
         if not found.options.mode.streams:
             staging_id = None
-        return _answer(found, session_info(found, streams, staging_id=staging_id))
+        self._preparations.poll(found.id)
+        info = session_info(found, streams, staging_id=staging_id)
+        return _answer(found, self._told(found, info))
+
+    def _told(self, found: OpenSession, info: WriteSessionInfo) -> WriteSessionInfo:
+        """Return what callers are told of a session, which may be less than what is true."""
+        state = self._preparations.state(found.id)
+        return info if state is None else replace(info, status=state[0], message=state[1])
+
+    def fence(self, table: TableRef, stream: StreamId) -> None:
+        """Open a newer version of a stream, so that its older ones are abandoned."""
+        with self._store.database.write() as connection:
+            found = find_session(connection, table, stream.session_id, self._store.now())
+            doomed = self.streams.fence(connection, found, stream.stream)
+        self._store.files.delete(doomed)
 
     def schema(self, call: SessionCall) -> Routed[WriteSchema]:
         """Tell the schema that streams of a session want."""
@@ -128,7 +145,7 @@ class WriteSessions:
         with self._store.database.write() as connection:
             found, streams, left = self._find(connection, call)
             if found.kept.status is SessionStatus.COMMITTED:
-                return _answer(found)
+                return _answer(found, self._told(found, session_info(found)))
             files = [file for one in streams for file in kept.staged_files(connection, one)]
             dropped = self._publish(connection, found, files, prepared)
             for stream in streams:
@@ -138,7 +155,7 @@ class WriteSessions:
             self._store.collect()
         self._store.note_commit(found.table.id)
         info = session_info(found, status=SessionStatus.COMMITTED)
-        return _answer(found, info, warning=_warning(left))
+        return _answer(found, self._told(found, info), warning=_warning(left))
 
     def _prepare(self, call: CommitCall | BlockCommitCall) -> Merge | None:
         """Look for the keys of a commit before it keeps others waiting."""

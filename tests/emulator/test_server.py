@@ -245,7 +245,9 @@ def test_a_reset_is_a_reset_and_a_cut_is_an_end(
     service: Any, server: Server, at_byte: int | None
 ) -> None:
     where: Any = {"when": "at_byte", "at_byte": at_byte} if at_byte is not None else {}
-    service.emulator.faults.add(Fault(effect=Cut(), **where), Fault(effect=Reset(), **where))
+    service.emulator.faults.add(
+        Fault(effect=Cut(reset=False), **where), Fault(effect=Reset(), **where)
+    )
     cut = talk(server, TENANTS, "\r\n")
     assert cut.endswith(b'{"Ten'[:at_byte]) if at_byte else not cut.partition(b"\r\n\r\n")[2]
     with pytest.raises(ConnectionResetError):
