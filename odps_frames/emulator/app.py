@@ -137,6 +137,7 @@ class Emulator:
         self._gate = Gate()
         self._changing = threading.Lock()
         self._sites = Sites(path, self._settings, self.clock)
+        self._endpoint: str | None = None
         self._snapshots = Snapshots(path)
         self._make_projects()
 
@@ -195,6 +196,11 @@ class Emulator:
         """The folder."""
         return self._store
 
+    def announce(self, endpoint: str | None) -> None:
+        """Say where the service listens, for whoever asks who holds its folder."""
+        self._endpoint = endpoint
+        self._store.announce(endpoint)
+
     @property
     def knows_callers(self) -> bool:
         """Whether callers have to prove who they are."""
@@ -217,6 +223,7 @@ class Emulator:
         with self._changing, self._alone():
             wipe(self._path)
             self._sites = Sites(self._path, self._settings, self.clock)
+            self._store.announce(self._endpoint)
             self._make_projects()
             self.faults.clear()
             self.clock.setting = ClockSetting()
@@ -260,6 +267,7 @@ class Emulator:
                 self.faults.rules = moment.rules
                 courses = Preparations(moment.courses)
                 self._sites = Sites(self._path, self._settings, self.clock, courses)
+                self._store.announce(self._endpoint)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

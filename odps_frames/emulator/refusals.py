@@ -72,8 +72,10 @@ def changes_gone(message: str) -> Conflict:
 
 def no_storage(error: Exception) -> ServiceError:
     """Say that the folder could not be read or written, so that nothing of the request counts."""
+    # What an error of the system says besides is where the folder is, which is nobody's business.
+    what = error.strerror or type(error).__name__ if isinstance(error, OSError) else error
     return ServiceError(
-        f"the folder of the service cannot be used: {error}; nothing of the request was kept, make "
+        f"the folder of the service cannot be used: {what}; nothing of the request was kept, make "
         "room or mend the disk, and send it again",
         status=400,
         code="StorageFailure",

@@ -83,14 +83,14 @@ class Server:
             self._listener = Listener(
                 self._address, self._emulator, self._allowed_hosts, self._limits
             )
-            self._emulator.store.announce(self.endpoint)
+            self._emulator.announce(self.endpoint)
         return self
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
         """Take no more requests; those under way have ``grace`` seconds to come to their end."""
         listener, self._listener = self._listener, None
         if listener is not None:
-            self._emulator.store.announce(None)
+            self._emulator.announce(None)
             self._emulator.end_waits()
             listener.stop(grace)
 

@@ -211,7 +211,7 @@ for name in NAMES:
 emulator.close()
 
 ALLOWED = re.compile(
-    r"(catalog\.sqlite(-wal|-shm|-journal)?|lock|"
+    r"(catalog\.sqlite(-wal|-shm|-journal)?|lock|scratch|\.?snapshots-of-service|"
     r"(files(/[0-9a-f]{32}\.arrow(\.part)?)?|blobs(/[0-9a-f]{32}\.blobs(\.part)?)?))?"
 )
 below = {path for path in touched if path.startswith(str(top))}
