@@ -18,7 +18,9 @@ __all__ = ["changed_partitions", "missing_files"]
 def changed_partitions(connection: Connection, table_id: str, version: int) -> set[Values]:
     """Return the partitions whose rows are not those of a version any more."""
     rows = connection.execute(
-        "SELECT spec FROM files WHERE table_id = ? AND (added > ? OR removed > ?) "
+        # A file that joins others is as old as its oldest row, and as new as its newest.
+        "SELECT spec FROM files WHERE table_id = ? "
+        "AND (coalesce(newest, added) > ? OR removed > ?) "
         "UNION SELECT f.spec FROM erased e JOIN files f ON f.id = e.file "
         "WHERE f.table_id = ? AND e.version > ?",
         (table_id, version, version, table_id, version),
