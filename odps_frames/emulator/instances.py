@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.specs import Values
+    from odps_frames.emulator.sql.statements import Statement as SqlStatement
     from odps_frames.emulator.store import Store
     from odps_frames.wire.job_document import Statement
 
@@ -130,6 +131,7 @@ class Instances:
         self, instance: Instance, sql: str, hints: Mapping[str, str], started: int
     ) -> tuple[Instance, Compactions]:
         """Carry out a definition; return how it ended, and the tables whose files are joined."""
+        statements = _read(sql, hints)  # which nobody has to wait for
         made: list[str] = []
         try:
             with self._store.database.write() as connection:
@@ -142,7 +144,7 @@ class Instances:
                     now=started,
                     made=made,
                 )
-                text = _define(site, sql)
+                text = "\n".join(filter(None, [run_statement(site, one) for one in statements]))
                 ended = self._ended(instance, TaskStatus.SUCCESS, text)
                 _keep(connection, ended)
         except BaseException:
@@ -259,13 +261,13 @@ def _check_length(sql: str) -> None:
         )
 
 
-def _define(site: Site, sql: str) -> str:
-    """Carry out a definition, or a script of them; nothing but settings is a statement too."""
+def _read(sql: str, hints: Mapping[str, str]) -> Sequence[SqlStatement]:
+    """Read a definition, or a script of them; nothing but settings is a statement too."""
     if not sql.strip(" \r\n\t;"):
-        return ""
-    if site.hints.get(SUBMIT_MODE, "").strip().lower() != "script":
-        return run_statement(site, parse(sql))
-    return "\n".join(filter(None, [run_statement(site, one) for one in parse_script(sql)]))
+        return ()
+    if hints.get(SUBMIT_MODE, "").strip().lower() != "script":
+        return (parse(sql),)
+    return parse_script(sql)
 
 
 def _keep(connection: Connection, instance: Instance) -> None:
