@@ -152,7 +152,7 @@ class Store:
         """Keep compaction from a table while a statement reads its files and changes their rows.
 
         What the statement notes of places in files is then still so when it commits. Others may
-        change the table meanwhile: see `catalog.written_since`.
+        change the table meanwhile: see `catalog.conflicts`.
         """
         with self._pinning:
             self._pins[table_id] += 1

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from odps_frames.emulator.catalog.written_since import changed_partitions
+from odps_frames.emulator.catalog.conflicts import changed_partitions
+from odps_frames.emulator.catalog.tables import need_table
 from odps_frames.emulator.compaction import compact
 from odps_frames.emulator.compactor import EVERY
 from odps_frames.errors import Conflict
@@ -400,5 +401,6 @@ def test_a_joined_file_is_as_new_as_its_newest_row(service: Any) -> None:
     service.write(rows(2, operation="U"))
     assert join_files(service) == (2, 1)
     with service.emulator.store.database.read() as connection:
-        assert changed_partitions(connection, table_id(service), 1) == {("x",)}
-        assert changed_partitions(connection, table_id(service), 2) == set()
+        table = need_table(connection, service.ref())
+        assert changed_partitions(connection, table, 1) == [("x",)]
+        assert changed_partitions(connection, table, 2) == []

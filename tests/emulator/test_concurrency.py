@@ -7,7 +7,10 @@ import pyarrow as pa
 import pytest
 
 from odps_frames.emulator.catalog.contents import known_files
+from odps_frames.emulator.catalog.tables import need_table
 from odps_frames.emulator.compaction import compact
+from odps_frames.emulator.sql.conflicts import require_unchanged
+from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.model.splits import Split
 from odps_frames.model.write import StreamId, WriteMode
 from odps_frames.wire import instance, write_session
@@ -252,3 +255,53 @@ def test_a_commit_that_looks_for_keys_keeps_no_writer_waiting(
     found = {row["a"]: row["b"] for row in service.rows()}
     assert found == {key: 2 if key < 2 else 3 if key < 6 else 1 for key in range(STATE)}
     assert service.read().num_rows == STATE
+
+
+@pytest.mark.parametrize("own", ["x", "y", None])
+@pytest.mark.parametrize(
+    ("other", "hinders"),
+    [("append", False), ("truncate", True), ("overwrite", True), ("columns", True), ("drop", True)],
+)
+def test_a_statement_learns_that_its_rows_changed(
+    service: Any,
+    other: str,
+    hinders: bool,  # noqa: FBT001
+    own: str | None,
+) -> None:
+    service.sql("CREATE TABLE t (a BIGINT) PARTITIONED BY (pt STRING)")
+    rows = pa.table({"a": [1, 2], "pt": ["x", "y"]})
+    service.write(rows)
+    store = service.emulator.store
+    with store.database.read() as connection:
+        table = need_table(connection, service.ref())
+    {
+        "append": lambda: service.write(rows),
+        "truncate": lambda: service.sql("TRUNCATE TABLE t PARTITION (pt='x')"),
+        "overwrite": lambda: service.write(rows.slice(0, 1), overwrite=True),
+        "columns": lambda: service.sql("ALTER TABLE t ADD COLUMNS (b BIGINT)"),
+        "drop": lambda: service.sql("DROP TABLE t"),
+    }[other]()
+    of_all = other in ("columns", "drop")
+    touched = None if own is None else [(own,)]
+    with store.database.write() as connection:
+        if hinders and (own != "y" or of_all):
+            with pytest.raises(SqlFault, match=r"ODPS-0110141.*hand it in again"):
+                require_unchanged(connection, table, touched)
+        else:
+            require_unchanged(connection, table, touched)
+
+
+def test_rows_that_came_hinder_statements_on_a_table_with_a_key(service: Any) -> None:
+    service.sql(
+        "CREATE TABLE t (a BIGINT NOT NULL, b BIGINT, PRIMARY KEY (a)) "
+        "TBLPROPERTIES ('transactional'='true')"
+    )
+    service.write(one_state(1))
+    store = service.emulator.store
+    with store.database.read() as connection:
+        table = need_table(connection, service.ref())
+    with store.database.write() as connection:
+        require_unchanged(connection, table)
+    service.write(one_state(2).slice(0, 1))
+    with store.database.write() as connection, pytest.raises(SqlFault, match="since version 1"):
+        require_unchanged(connection, table)
