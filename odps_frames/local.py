@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 from odps_frames.client import CURRENT, Client
 from odps_frames.config import Config
 from odps_frames.emulator.app import Emulator
-from odps_frames.emulator.moments import wipe
 from odps_frames.emulator.server import Server
 from odps_frames.emulator.store import CATALOG
 from odps_frames.errors import ConfigError
@@ -121,10 +120,11 @@ def local(
         folder = Path(temporary)
     else:
         folder = Path(path)
-        if fresh:
-            _wipe(folder)
+        fresh = fresh and _holds_tables(folder)
     access_id, secret = f"local-{secrets.token_hex(4)}", secrets.token_urlsafe(24)
     service = Emulator(folder, accounts={access_id: secret}, project=project)
+    if path is not None and fresh:
+        service.reset()
     server = Server(service).start()
     config = Config(
         endpoint=server.endpoint,
@@ -147,13 +147,11 @@ def local(
     return client
 
 
-def _wipe(folder: Path) -> None:
-    """Delete what a service left in a folder; what it did not make stays."""
+def _holds_tables(folder: Path) -> bool:
+    """Whether there is anything to forget, which must be of a service."""
     if not folder.exists() or not any(folder.iterdir()):
-        return
+        return False
     if not (folder / CATALOG).exists():
         msg = f"fresh=True, but {folder} holds something else than the tables of a service"
         raise ConfigError(msg)
-    # Opening it first makes sure that no other process uses it.
-    Emulator(folder).close()
-    wipe(folder)
+    return True

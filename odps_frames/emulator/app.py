@@ -18,7 +18,7 @@ from odps_frames.emulator.clock import ClockSetting, ServiceClock
 from odps_frames.emulator.exchange import Exchange
 from odps_frames.emulator.faults import Faults
 from odps_frames.emulator.gate import Gate
-from odps_frames.emulator.moments import Moment, Snapshots, wipe
+from odps_frames.emulator.moments import Moment, Snapshots, begin_anew
 from odps_frames.emulator.preparing import Preparations
 from odps_frames.emulator.refusals import no_storage
 from odps_frames.emulator.request_log import RequestLog, RequestRecord
@@ -220,10 +220,9 @@ class Emulator:
         Conflict
             When requests under way do not come to their end.
         """
-        with self._changing, self._alone():
-            wipe(self._path)
-            self._sites = Sites(self._path, self._settings, self.clock)
-            self._store.announce(self._endpoint)
+        with self._changing, self._alone() as reopen:
+            begin_anew(self._path)
+            reopen(Preparations())
             self._make_projects()
             self.faults.clear()
             self.clock.setting = ClockSetting()
@@ -261,21 +260,31 @@ class Emulator:
         """
         with self._changing:
             moment = self._snapshots.find(name)
-            with self._alone():
+            with self._alone() as reopen:
                 self._snapshots.put_back(name)
                 self.clock.setting = moment.clock
                 self.faults.rules = moment.rules
-                courses = Preparations(moment.courses)
-                self._sites = Sites(self._path, self._settings, self.clock, courses)
-                self._store.announce(self._endpoint)
+                reopen(Preparations(moment.courses))
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Have the folder for oneself: no request is under way, and no service has it open."""
+    def _alone(self) -> Iterator[Callable[[Preparations], None]]:
+        """Have the folder for oneself: no request is under way, and nothing of it is open.
+
+        What is yielded opens it anew; where it does not come to that, it is opened as it is. No
+        other service can take it meanwhile.
+        """
         self.clock.wake()
         with self._gate.alone(QUIET_SECONDS):
-            self._sites.close()
-            yield
+            closed, lock = self._sites, self._sites.hand_over()
+
+            def reopen(preparations: Preparations) -> None:
+                self._sites = Sites(self._path, self._settings, self.clock, preparations, lock)
+
+            try:
+                yield reopen
+            finally:
+                if self._sites is closed:
+                    reopen(closed.preparations)
 
     def _make_projects(self) -> None:
         for name in self._projects:

@@ -76,7 +76,8 @@ class ChangeWork:
         changes = [write for write in self._writes if isinstance(write, RowChange)]
         for write in changes:
             self._pins.enter_context(self._store.pinned(write.table.id))
-        with self._store.database.read() as connection:
+        # Not before an exchange of files is over that did not see the pins yet.
+        with self._store.database.write() as connection:
             return not any(missing_files(connection, write.files) for write in changes)
 
     def release(self) -> None:

@@ -20,6 +20,8 @@ __all__ = ["ClockSetting", "ServiceClock", "checked_seconds"]
 
 
 _LEARNT = timedelta(hours=24)
+_START, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Between them is room for zones, for sessions that end and for days that a lifecycle lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,12 @@ class ServiceClock:
             asked = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
             start = self()
             by = start + asked - start  # the calendar must have it
-        if by < timedelta():
+        if by < timedelta() or start + by >= _END:
             given = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
             said = ", ".join(f"{name}={value!r}" for name, value in given.items() if value)
             raise ConfigError(
                 f"the clock cannot be moved by {said}; expected a time to come before the year "
-                "10000; freeze(at=…) sets any time"
+                f"{_END.year}; freeze(at=…) sets any time before it, from {_START.year} on"
             )
         with self._changed:
             setting = self._setting
@@ -128,6 +130,11 @@ class ServiceClock:
         """Let the time stand still, now or at another time, which needs a zone."""
         if at is not None and at.tzinfo is None:
             raise ConfigError(f"the time {at!s} has no zone; expected one such as {at!s}+00:00")
+        if at is not None and not _START <= at < _END:
+            raise ConfigError(
+                f"the clock cannot stand at {at!s}; expected a time from the year {_START.year} on "
+                f"and before {_END.year}"
+            )
         with self._changed:
             frozen_at = at or self()
             self._setting = ClockSetting(frozen_at - self._source(), frozen_at)

@@ -125,15 +125,19 @@ class ImmutableFiles:
     def copy(self, names: Iterable[str], folder: Path) -> None:
         """Give files a second name in another folder, or copy them where the system has no links.
 
-        They must be held meanwhile.
+        They must be held meanwhile. Those that are there already are the same.
         """
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for name in names:
             try:
                 os.link(self._folder / name, folder / name)
+            except FileExistsError:
+                continue
             except OSError:
-                shutil.copyfile(self._folder / name, folder / name)
-                to_disk(folder / name)
+                unfinished = folder / (name + UNFINISHED)
+                shutil.copyfile(self._folder / name, unfinished)
+                to_disk(unfinished)
+                unfinished.rename(folder / name)
         folder_to_disk(folder)
 
     def close(self) -> None:

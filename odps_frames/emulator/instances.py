@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
 from odps_frames.emulator.catalog.schemas import need_schema
@@ -30,13 +30,17 @@ from odps_frames.wire.http import Request
 from odps_frames.wire.instance import TaskResult, TaskStatus, decode_submit, encode_submit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from odps_frames.emulator.catalog.database import Connection
+    from odps_frames.emulator.specs import Values
+    from odps_frames.emulator.sql.statements import Statement as SqlStatement
     from odps_frames.emulator.store import Store
     from odps_frames.wire.job_document import Statement
 
 __all__ = ["Instance", "Instances"]
+
+Compactions: TypeAlias = "Sequence[tuple[str, Sequence[Values] | None]]"
 
 MAX_SQL_BYTES = 2 << 20
 """What MaxCompute takes."""
@@ -113,19 +117,8 @@ class Instances:
             hints = {**self._hints, **statement.hints, **settings}
             if is_query(sql) or is_change(sql):
                 return self._query(instance, sql, hints, started)
-            with self._store.database.write() as connection:
-                need_schema(connection, project, None)
-                site = Site(
-                    connection=connection,
-                    files=self._store.files,
-                    project=project,
-                    hints=hints,
-                    now=started,
-                )
-                text = _define(site, sql)
-                instance = self._ended(instance, TaskStatus.SUCCESS, text)
-                _keep(connection, instance)
-            for table_id, partitions in site.compactions:
+            instance, compactions = self._defined(instance, sql, hints, started)
+            for table_id, partitions in compactions:
                 compact(self._store, table_id, partitions, started)
         except SqlFault as fault:
             instance = self._ended(instance, TaskStatus.FAILED, str(fault))
@@ -133,6 +126,31 @@ class Instances:
                 _keep(connection, instance)
         self._store.collect()
         return instance
+
+    def _defined(
+        self, instance: Instance, sql: str, hints: Mapping[str, str], started: int
+    ) -> tuple[Instance, Compactions]:
+        """Carry out a definition; return how it ended, and the tables whose files are joined."""
+        statements = _read(sql, hints)  # which nobody has to wait for
+        made: list[str] = []
+        try:
+            with self._store.database.write() as connection:
+                need_schema(connection, instance.project, None)
+                site = Site(
+                    connection=connection,
+                    files=self._store.files,
+                    project=instance.project,
+                    hints=hints,
+                    now=started,
+                    made=made,
+                )
+                text = "\n".join(filter(None, [run_statement(site, one) for one in statements]))
+                ended = self._ended(instance, TaskStatus.SUCCESS, text)
+                _keep(connection, ended)
+        except BaseException:
+            self._store.files.delete(made)
+            raise
+        return ended, site.compactions
 
     def _query(
         self, instance: Instance, sql: str, hints: Mapping[str, str], started: int
@@ -243,13 +261,13 @@ def _check_length(sql: str) -> None:
         )
 
 
-def _define(site: Site, sql: str) -> str:
-    """Carry out a definition, or a script of them; nothing but settings is a statement too."""
+def _read(sql: str, hints: Mapping[str, str]) -> Sequence[SqlStatement]:
+    """Read a definition, or a script of them; nothing but settings is a statement too."""
     if not sql.strip(" \r\n\t;"):
-        return ""
-    if site.hints.get(SUBMIT_MODE, "").strip().lower() != "script":
-        return run_statement(site, parse(sql))
-    return "\n".join(filter(None, [run_statement(site, one) for one in parse_script(sql)]))
+        return ()
+    if hints.get(SUBMIT_MODE, "").strip().lower() != "script":
+        return (parse(sql),)
+    return parse_script(sql)
 
 
 def _keep(connection: Connection, instance: Instance) -> None:

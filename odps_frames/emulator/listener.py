@@ -93,7 +93,10 @@ class Listener:
                     if self._pause():
                         return
                     continue
-                self._take(connection)
+                try:
+                    self._take(connection)
+                except OSError:
+                    connection.close()  # it was broken before anybody looked at it
 
     def _pause(self) -> bool:
         """Wait a moment; tell whether the end came meanwhile."""

@@ -8,13 +8,9 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from odps_frames.emulator.immutable_files import (
-    UNFINISHED,
-    ImmutableFiles,
-    folder_to_disk,
-    to_disk,
-)
-from odps_frames.emulator.store import BLOBS, CATALOG, FILES
+from odps_frames.emulator.catalog.database import Database
+from odps_frames.emulator.immutable_files import ImmutableFiles
+from odps_frames.emulator.store import BLOBS, CATALOG, FILES, UNFINISHED_CATALOG, exchange_catalog
 from odps_frames.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
@@ -26,7 +22,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.preparing import Course
     from odps_frames.emulator.store import Store
 
-__all__ = ["Moment", "Snapshots", "wipe"]
+__all__ = ["Moment", "Snapshots", "begin_anew"]
 
 SNAPSHOTS = ".snapshots-of-service"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -101,18 +97,19 @@ class Snapshots:
         return self._kept[name][1]
 
     def put_back(self, name: str) -> None:
-        """Make the folder, which nobody has open, what it was; the snapshot stays."""
+        """Make the folder, which nobody has open, what it was; the snapshot stays.
+
+        It is that at once, when the catalog is exchanged; before that, and when the process is
+        killed before, it is what it is. Files that the catalog does not name are swept away by
+        who opens the folder.
+        """
         copy, _ = self._kept[name]
-        wipe(self._path)
         for part in (FILES, BLOBS):
             there = [path.name for path in (copy / part).iterdir()]
             ImmutableFiles(copy / part).copy(there, self._path / part)
-        # The catalog comes last: whoever is killed before that leaves an empty folder.
-        unfinished = self._path / (CATALOG + UNFINISHED)
+        unfinished = self._path / UNFINISHED_CATALOG
         shutil.copyfile(copy / CATALOG, unfinished)
-        to_disk(unfinished)
-        unfinished.rename(self._path / CATALOG)
-        folder_to_disk(self._path)
+        exchange_catalog(self._path)
 
     def close(self) -> None:
         """Drop all of them."""
@@ -120,9 +117,9 @@ class Snapshots:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def wipe(path: Path) -> None:
-    """Delete the tables of a folder that nobody has open; what no service made stays."""
-    for one in sorted(path.glob(f"{CATALOG}*")):  # the catalog first: without it, there is nothing
-        one.unlink()
-    for part in (FILES, BLOBS):
-        shutil.rmtree(path / part, ignore_errors=True)
+def begin_anew(path: Path) -> None:
+    """Forget the tables of a folder that nobody has open; who opens it sweeps their files away."""
+    unfinished = path / UNFINISHED_CATALOG
+    unfinished.unlink(missing_ok=True)
+    Database(unfinished).close()
+    exchange_catalog(path)

@@ -24,6 +24,10 @@ __all__ = ["Queries"]
 
 log = logging.getLogger(__name__)
 
+_NO_THREAD = (
+    "ODPS-0010000:System internal error - there are too many queries at the same time; wait for "
+    "some of them to end, and hand it in again"
+)
 AT_ONCE = 4
 """So many queries are carried out side by side; the others wait."""
 STOP_SECONDS = 10.0
@@ -111,7 +115,16 @@ class Queries:
         thread = threading.Thread(
             target=self._work, args=(job,), name=f"odps-query-{instance}", daemon=True
         )
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread for it
+            log.exception("query %s cannot be carried out", instance)
+            work.release()
+            hold.release()
+            with self._guard:
+                self._jobs.pop(instance, None)
+            self._finish(instance, TaskStatus.FAILED, _NO_THREAD)
+            job.ended.set()
 
     def progress(self, instance: str) -> float:
         """How far a query is, in percent."""

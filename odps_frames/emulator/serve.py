@@ -30,6 +30,8 @@ __all__ = ["Service", "serve"]
 
 log = logging.getLogger(__name__)
 
+LOOKING_SECONDS = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -101,7 +103,7 @@ def serve(
     stopped = stopped or threading.Event()
     with ExitStack() as stack:
         passing: list[str] = []
-        stack.enter_context(_signals(stopped, passing))
+        told = stack.enter_context(_signals(passing))
         if service.path is None:
             passing.append(stack.enter_context(tempfile.TemporaryDirectory(prefix="odps-frames-")))
         folder = Path(service.path or passing[0])
@@ -132,7 +134,8 @@ def serve(
         for line in [json_text.dumps(facts)] if json else _lines(facts):
             say(line)
         log.info("process %d serves %s at %s", os.getpid(), folder, server.endpoint)
-        stopped.wait()
+        while not told and not stopped.wait(LOOKING_SECONDS):
+            pass  # a signal that the system gives to another thread does not end the wait
         log.info("stops; requests under way have %g s to end", service.grace_seconds)
     log.info("stopped")
 
@@ -167,18 +170,20 @@ def _lines(facts: Mapping[str, object]) -> list[str]:
 
 
 @contextmanager
-def _signals(stopped: threading.Event, passing: list[str]) -> Iterator[None]:
-    """Set the event when the process is told to end; only its main thread is told.
+def _signals(passing: list[str]) -> Iterator[list[int]]:
+    """Yield the signals that told the process to end; only its main thread is told.
 
     ``passing`` are folders to delete where it ends at once.
     """
+    told: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield told
         return
 
-    def end(*_: object) -> None:
-        if not stopped.is_set():
-            stopped.set()
+    def end(number: int, _: object) -> None:
+        # It may come in the midst of anything, so that it must take no lock.
+        told.append(number)
+        if len(told) == 1:
             return
         for folder in passing:
             shutil.rmtree(folder, ignore_errors=True)
@@ -186,7 +191,7 @@ def _signals(stopped: threading.Event, passing: list[str]) -> Iterator[None]:
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

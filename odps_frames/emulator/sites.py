@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from odps_frames.emulator.catalog.lock import FolderLock
+
 __all__ = ["Settings", "Sites"]
 
 
@@ -46,6 +48,8 @@ class Sites:
     ----------
     preparations : Preparations, optional
         What is said of sessions that were there before.
+    lock : FolderLock, optional
+        The right to use the folder, where the caller has it already.
 
     Raises
     ------
@@ -59,9 +63,10 @@ class Sites:
         settings: Settings,
         clock: Callable[[], datetime],
         preparations: Preparations | None = None,
+        lock: FolderLock | None = None,
     ) -> None:
         self.preparations = preparations or Preparations()
-        self.store = Store(path, clock=clock, session_seconds=settings.session_seconds)
+        self.store = Store(path, clock=clock, session_seconds=settings.session_seconds, lock=lock)
         self.instances = Instances(self.store, namespaces=settings.namespaces)
         self.rest = RestSite(
             store=self.store,
@@ -95,5 +100,9 @@ class Sites:
 
     def close(self) -> None:
         """Stop queries and give the folder back."""
+        self.hand_over().release()
+
+    def hand_over(self) -> FolderLock:
+        """Stop queries, but keep others from the folder; return the right to use it."""
         self.instances.close()
-        self.store.close()
+        return self.store.hand_over()

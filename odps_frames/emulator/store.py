@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.blob_files import BlobFiles
 from odps_frames.emulator.catalog.blobs import blob_files, drop_unneeded
 from odps_frames.emulator.catalog.contents import known_files
-from odps_frames.emulator.catalog.database import Database, copy_catalog
+from odps_frames.emulator.catalog.database import Database, copy_catalog, in_one_file
 from odps_frames.emulator.catalog.garbage import forget_sessions, unneeded_files
 from odps_frames.emulator.catalog.lifecycle import reclaim
 from odps_frames.emulator.catalog.lock import FolderLock
@@ -24,7 +24,7 @@ from odps_frames.emulator.catalog.tables import settle_bounds
 from odps_frames.emulator.compaction import compact_where_it_pays
 from odps_frames.emulator.compactor import Compactor
 from odps_frames.emulator.files import Files
-from odps_frames.emulator.immutable_files import folder_to_disk
+from odps_frames.emulator.immutable_files import UNFINISHED, folder_to_disk, to_disk
 from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from odps_frames.emulator.bucketing import Bounds
     from odps_frames.emulator.immutable_files import Hold
 
-__all__ = ["BLOBS", "CATALOG", "FILES", "Store"]
+__all__ = ["BLOBS", "CATALOG", "FILES", "UNFINISHED_CATALOG", "Store", "exchange_catalog"]
 
 log = logging.getLogger(__name__)
 
 CATALOG, FILES, BLOBS, SCRATCH = "catalog.sqlite", "files", "blobs", "scratch"
+UNFINISHED_CATALOG = CATALOG + UNFINISHED
 
 
 class Store:
@@ -53,6 +54,8 @@ class Store:
     session_seconds : int
         How long a session lives. After as long again it is forgotten, and until then a read
         session can be revived.
+    lock : FolderLock, optional
+        The right to use the folder, where the caller has it already; see `hand_over`.
 
     Raises
     ------
@@ -62,7 +65,14 @@ class Store:
         When the folder is damaged, of a newer form, or cannot be written.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime], session_seconds: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], datetime],
+        session_seconds: int,
+        lock: FolderLock | None = None,
+    ) -> None:
         self._clock = clock
         self.path = path
         self.session_milliseconds = session_seconds * 1000
@@ -73,7 +83,7 @@ class Store:
         self._pinning = threading.Lock()
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = FolderLock(path, clock())
+            self._lock = lock or FolderLock(path, clock())
             scratch = path / SCRATCH
             shutil.rmtree(scratch, ignore_errors=True)  # of queries that a kill ended
             scratch.mkdir(exist_ok=True)
@@ -97,6 +107,7 @@ class Store:
         try:
             with self.database.read() as connection:
                 known, known_blobs = known_files(connection), blob_files(connection)
+            (path / UNFINISHED_CATALOG).unlink(missing_ok=True)
             self.files.sweep(known)
             self.blob_files.sweep(known_blobs)
             folder_to_disk(path)
@@ -214,8 +225,27 @@ class Store:
 
     def close(self) -> None:
         """Give the folder back; what was acknowledged is on the disk already."""
+        self.hand_over().release()
+
+    def hand_over(self) -> FolderLock:
+        """Close everything, but keep others from the folder; return the right to use it."""
         self.compactor.close()
         for files in (self.files, self.blob_files):
             files.close()
         self.database.close()
-        self._lock.release()
+        return self._lock
+
+
+def exchange_catalog(path: Path) -> None:
+    """Put the unfinished catalog of a folder that nobody has open in the place of the other.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        When somebody still reads the other one; nothing is changed then.
+    """
+    for name in (CATALOG, UNFINISHED_CATALOG):
+        in_one_file(path / name)
+        to_disk(path / name)
+    (path / UNFINISHED_CATALOG).rename(path / CATALOG)
+    folder_to_disk(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -58,7 +59,7 @@ class TableSchema:
 
     def __post_init__(self) -> None:
         names = [column.name.lower() for column in self.all_columns]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if twice := sorted(name for name, n in Counter(names).items() if n > 1):
             msg = f"columns stand twice in a schema (letter case does not count): {twice}"
             raise ValueError(msg)
 

@@ -92,6 +92,19 @@ def test_times_that_nobody_can_go_to_are_refused(moved: ServiceClock, by: float)
     assert moved() == START
 
 
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00+00:00", "9999-12-31T23:59:59-14:00"]
+)
+def test_times_that_leave_no_room_are_refused(service: Any, at: str) -> None:
+    with pytest.raises(ConfigError, match="from the year 1971 on and before 9000"):
+        service.emulator.clock.freeze(datetime.fromisoformat(at))
+    service.emulator.clock.freeze(datetime(8999, 12, 31, tzinfo=UTC))
+    service.sql("CREATE TABLE t (a BIGINT)")
+    assert service.rows() == []
+    with pytest.raises(ConfigError, match="to come before the year 9000"):
+        service.emulator.clock.advance(days=1)
+
+
 def test_a_time_without_a_zone_is_refused(moved: ServiceClock) -> None:
     with pytest.raises(ConfigError, match="has no zone"):
         moved.freeze(datetime(2026, 1, 1))  # noqa: DTZ001  on purpose

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from odps_frames.emulator.catalog.conflicts import changed_partitions
+from odps_frames.emulator.catalog.tables import need_table
 from odps_frames.emulator.compaction import compact
 from odps_frames.emulator.compactor import EVERY
 from odps_frames.errors import Conflict
@@ -390,3 +392,15 @@ def one_state(number: int) -> pa.Table:
             "__operation": pa.array([85] * 20, pa.int8()),
         }
     )
+
+
+def test_a_joined_file_is_as_new_as_its_newest_row(service: Any) -> None:
+    """What came after a statement was planned is seen at its commit, wherever it lies by then."""
+    service.sql(KEYED)
+    service.write(rows(1, operation="U"))
+    service.write(rows(2, operation="U"))
+    assert join_files(service) == (2, 1)
+    with service.emulator.store.database.read() as connection:
+        table = need_table(connection, service.ref())
+        assert changed_partitions(connection, table, 1) == [("x",)]
+        assert changed_partitions(connection, table, 2) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,10 @@ import pyarrow as pa
 import pytest
 
 import odps_frames as of
+from odps_frames.emulator.catalog.contents import known_files
 from odps_frames.emulator.gate import Gate
 from odps_frames.emulator.moments import SNAPSHOTS
+from odps_frames.emulator.store import CATALOG, UNFINISHED_CATALOG, Store
 from odps_frames.errors import ConfigError, Conflict, NotFound
 from odps_frames.model.read import BatchOptions
 from odps_frames.model.splits import Split
@@ -252,3 +255,51 @@ def test_a_commit_that_takes_its_time(service: Any, session: str) -> None:
         ("COMMITTING", "soon"),
         ("COMMITTED", ""),
     ]
+
+
+def test_a_moment_that_cannot_be_put_back_changes_nothing(ready: Any, tmp_path: Path) -> None:
+    service = ready.emulator
+    service.snapshot("before")
+    ready.write(rows(2))
+    (kept,) = (tmp_path / "tables" / SNAPSHOTS).iterdir()
+    (kept / CATALOG).rename(kept / "elsewhere")
+    with pytest.raises(FileNotFoundError):
+        service.restore("before")
+    assert ready.rows() == [{"a": 1}, {"a": 2}]
+    ready.write(rows(3))
+    (kept / "elsewhere").rename(kept / CATALOG)
+    service.restore("before")
+    assert ready.rows() == [{"a": 1}]
+
+
+def test_what_a_kill_leaves_of_a_restore_is_what_was_there(
+    open_service: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Files come first, then the catalog under a name of its own, which then becomes the one."""
+    service = open_service()
+    service.sql("CREATE TABLE t (a BIGINT)")
+    service.write(rows(1))
+    service.emulator.snapshot("before")
+    service.write(rows(2), overwrite=True)
+    service.emulator.store.copy_to(tmp_path / "killed")
+    (kept,) = (tmp_path / "tables" / SNAPSHOTS).iterdir()
+    for path in (kept / "files").iterdir():
+        (tmp_path / "killed" / "files" / path.name).write_bytes(path.read_bytes())
+    shutil.copyfile(kept / CATALOG, tmp_path / "killed" / UNFINISHED_CATALOG)
+    again = open_service("killed")
+    assert again.rows() == [{"a": 2}]
+    assert not (tmp_path / "killed" / UNFINISHED_CATALOG).exists()
+    with again.emulator.store.database.read() as connection:
+        known = set(known_files(connection))
+    assert {path.name for path in (tmp_path / "killed" / "files").iterdir()} == known
+
+
+def test_nobody_takes_a_folder_that_is_put_back(service: Any, clock: Any) -> None:
+    store = service.emulator.store
+    with pytest.raises(Conflict, match="is in use by the service of process"):
+        Store(store.path, clock=clock, session_seconds=60)
+    lock = store.hand_over()
+    with pytest.raises(Conflict, match="is in use by the service of process"):
+        Store(store.path, clock=clock, session_seconds=60)
+    Store(store.path, clock=clock, session_seconds=60, lock=lock).close()
+    Store(store.path, clock=clock, session_seconds=60).close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -222,6 +223,28 @@ def test_a_second_signal_ends_it_at_once() -> None:
             _wait_until_ending(service)
             assert service.process.poll() is None
             assert service.end()[0] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_yield"), reason="signals are not sent to threads there")
+def test_a_signal_that_another_thread_is_given_ends_it() -> None:
+    program = (
+        "import os, signal, sys, threading\n"
+        "from odps_frames.emulator.serve import Service, serve\n"
+        "main = threading.get_ident()\n"
+        "def send():\n"
+        "    place, looks = None, 0\n"
+        "    while looks < 2000:  # it stands still in its wait\n"
+        "        os.sched_yield()\n"
+        "        frame = sys._current_frames()[main]\n"
+        "        here = frame.f_code.co_name, id(frame), frame.f_lasti\n"
+        "        looks = looks + 1 if here == place and here[0] == 'wait' else 0\n"
+        "        place = here\n"
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)\n"
+        "say = lambda _: threading.Thread(target=send).start()\n"
+        "serve(Service(), json=True, say=say)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], timeout=30, check=False)  # noqa: S603  our own
+    assert done.returncode == 0
 
 
 def test_it_ends_with_its_input() -> None:

@@ -20,7 +20,8 @@ _WENT = (
     "UNION SELECT f.spec FROM erased e JOIN files f ON f.id = e.file "
     "WHERE f.table_id = :table AND e.version > :since AND f.added <= :since"
 )
-_CAME = " UNION SELECT spec FROM files WHERE table_id = :table AND added > :since"
+# A file that joins others is as old as its oldest row, and as new as its newest.
+_CAME = " UNION SELECT spec FROM files WHERE table_id = :table AND coalesce(newest, added) > :since"
 
 
 def changed_partitions(

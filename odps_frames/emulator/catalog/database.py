@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Connection", "Database", "copy_catalog"]
+__all__ = ["Connection", "Database", "copy_catalog", "in_one_file"]
 
 Connection = sqlite3.Connection
 
@@ -295,3 +295,12 @@ def copy_catalog(connection: Connection, path: Path) -> None:
     """Write what a connection sees as a file of its own, which is on the disk afterwards."""
     with closing(sqlite3.connect(path, isolation_level=None)) as copy:
         connection.backup(copy)
+
+
+def in_one_file(path: Path) -> None:
+    """Bring what is beside a catalog, which nobody has open, into its file; nothing is left of it.
+
+    What was beside it would be taken for a part of the next catalog of its name.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["FolderLock"]
 
 _MOST_BYTES = 4096
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+"""What a link leads to is nothing to write into."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -26,11 +28,27 @@ if sys.platform == "win32":
         os.lseek(handle, 1 << 30, os.SEEK_SET)  # a locked byte cannot be read by others
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         os.lseek(handle, 0, os.SEEK_SET)
+
+    def _take_folder(_: Path) -> int:
+        return -1  # a file that is open cannot be deleted there
 else:
     import fcntl
 
     def _take(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _take_folder(folder: Path) -> int:
+        """Take the folder itself, too: somebody may delete the file while it is in use."""
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            _take(handle)
+        except BlockingIOError:
+            os.close(handle)
+            raise
+        except OSError:  # a file system that locks files only
+            os.close(handle)
+            return -1
+        return handle
 
 
 class FolderLock:
@@ -53,6 +71,11 @@ class FolderLock:
     def __init__(self, folder: Path, since: datetime) -> None:
         self._path = folder / "lock"
         self._handle = self._acquire(folder)
+        try:
+            self._folder = _take_folder(folder)
+        except BlockingIOError:
+            os.close(self._handle)
+            raise _in_use(folder, b"") from None
         self._facts = {
             "process": os.getpid(),
             "host": socket.gethostname(),
@@ -63,16 +86,13 @@ class FolderLock:
 
     def _acquire(self, folder: Path) -> int:
         while True:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(self._path, _FLAGS, 0o600)
             try:
                 _take(handle)
             except OSError:
                 text = os.read(handle, _MOST_BYTES)
                 os.close(handle)
-                raise Conflict(
-                    f"folder {str(folder)!r} is in use by {_holder(text)}; stop that one, or take "
-                    "another folder"
-                ) from None
+                raise _in_use(folder, text) from None
             if self._is_there(handle):
                 return handle
             os.close(handle)  # somebody deleted the file; who comes next would lock another one
@@ -99,9 +119,18 @@ class FolderLock:
 
     def release(self) -> None:
         """Give the folder back; doing it twice does nothing."""
-        handle, self._handle = self._handle, -1
-        if handle >= 0:
-            os.close(handle)
+        handles = self._handle, self._folder
+        self._handle = self._folder = -1
+        for handle in handles:
+            if handle >= 0:
+                os.close(handle)
+
+
+def _in_use(folder: Path, text: bytes) -> Conflict:
+    return Conflict(
+        f"folder {str(folder)!r} is in use by {_holder(text)}; stop that one, or take another "
+        "folder"
+    )
 
 
 def _holder(text: bytes) -> str:

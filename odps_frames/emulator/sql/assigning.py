@@ -28,7 +28,7 @@ MAX_SHOWN = 40
 
 _GOES_INTO = frozenset(
     {("integer", other) for other in ("integer", "float", "decimal", "text")}
-    | {("float", "float"), ("decimal", "decimal"), ("decimal", "text")}
+    | {("float", "float"), ("float", "decimal"), ("decimal", "decimal"), ("decimal", "text")}
     | {("date", other) for other in ("datetime", "timestamp", "text")}
     | {("datetime", other) for other in ("timestamp", "text")}
     | {("timestamp", "text"), ("timestamp_ntz", "text")}
@@ -111,8 +111,6 @@ def _cure(node: exp.Expr | None, given: DataType | None, wanted: DataType) -> st
     """Say how a value becomes one that goes in; of a literal, how it is written."""
     literal = node.name if node is not None and node.key == "literal" else ""
     families = given is not None and family(given), family(wanted)
-    if 0 < len(literal) <= MAX_SHOWN and families == ("float", "decimal"):
-        return f"write {literal}BD, or cast it"
     if 0 < len(literal) <= MAX_SHOWN and families in (("text", "date"), ("text", "datetime")):
         return f"write {str(wanted).upper()}'{literal}', or cast it"
     return f"cast it: CAST(... AS {str(wanted).upper()})"

@@ -30,6 +30,13 @@ _TOKEN = re.compile(r"<Token token_type: \S+ text: (.*?), line: .*>")
 """How a piece of a statement looks in sqlglot's messages."""
 
 
+_TWICE = 50
+
+
+class TooManyWays(Exception):
+    """The statement cannot be read in reasonable time."""
+
+
 class MaxCompute(Hive):
     """The dialect."""
 
@@ -49,6 +56,9 @@ class MaxCompute(Hive):
     class Parser(Hive.Parser):  # type: ignore[misc, valid-type]  # sqlglot makes it
         """Functions are calls and nothing else."""
 
+        MOST_TOKENS_TWICE = 20_000
+        """So many tokens more than there are may be read again, and each of them some times."""
+
         ADD_JOIN_ON_TRUE = False  # a LEFT JOIN without a condition is none
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
@@ -63,6 +73,22 @@ class MaxCompute(Hive):
             "EXTRACT": lambda self: self.parse_extract_text(),
             "TRIM": lambda self: self.parse_trim_call(),
         }
+
+        def reset(self) -> None:
+            """Forget what was read."""
+            super().reset()
+            self.n_tokens_twice = 0
+
+        def _retreat(self, index: int) -> None:
+            """Go back to read tokens in another way, but not without end.
+
+            sqlglot tries out what stands in brackets and behind a JOIN, inside of each other, so
+            that every level doubles the work.
+            """
+            self.n_tokens_twice += max(self._index - index, 0)
+            if self.n_tokens_twice > self.MOST_TOKENS_TWICE + _TWICE * len(self._tokens):
+                raise TooManyWays
+            super()._retreat(index)
 
         def parse_extract_text(self) -> exp.Expr:
             """Read ``year FROM x`` as a call of two arguments, the first of which is a text."""
@@ -138,6 +164,12 @@ def _parse(sql: str, what: str, kinds: tuple[type[exp.Expr], ...]) -> exp.Expr:
     except RecursionError:
         message = "Parse exception - the query is nested too deeply"
         raise SqlFault("ODPS-0130161", message) from None
+    except TooManyWays:
+        message = (
+            "Parse exception - the query can be read in too many ways; expected fewer brackets in "
+            "each other, and behind each JOIN its ON, or commas in the place of JOIN"
+        )
+        raise SqlFault("ODPS-0130161", message) from None
     except SqlglotError as error:
         raise SqlFault("ODPS-0130161", f"Parse exception - {_first_line(error)}") from None
     statements = [statement for statement in found if statement is not None]
@@ -152,8 +184,9 @@ def _parse(sql: str, what: str, kinds: tuple[type[exp.Expr], ...]) -> exp.Expr:
 def _named(sql: str) -> SqlFault | None:
     """Return the refusal of a clause that MaxCompute has and sqlglot cannot read."""
     tokens = tokens_of(sql)
+    last_using = max((n for n, token in enumerate(tokens) if token.is_word("USING")), default=-1)
     for place, token in enumerate(tokens):
-        using = any(later.is_word("USING") for later in tokens[place:])
+        using = last_using > place
         if token.is_word("MATCH_RECOGNIZE") or (token.is_word("TRANSFORM") and using):
             message = f"{token.value.upper()} is not supported here"
             return SqlFault("ODPS-0130071", f"Semantic analysis exception - {message}", token)

@@ -30,6 +30,8 @@ __all__ = ["Names", "bind", "context_of", "unnested"]
 
 MAX_VIEWS = 32
 """So many views may stand inside each other."""
+MAX_NAMED = 1000
+"""So many tables and views a statement may name, those in the queries of views included."""
 
 
 def bind(names: Names, sql: str, *, now: int, inside: tuple[TableRef, ...] = ()) -> BoundQuery:
@@ -78,6 +80,8 @@ class Names:
     hints: Mapping[str, str]
     tables: list[Table] = field(default_factory=list)
     """Every table that was found, each time that it was."""
+    views: list[TableRef] = field(default_factory=list)
+    """Every view that was found, each time that it was."""
 
     def find_table(
         self, parts: Sequence[str]
@@ -87,6 +91,7 @@ class Names:
         if table is None or table.view is not None:
             return None
         self.tables.append(table)
+        self._check_count()
         return table.ref, [(column.name, column.type) for column in table.schema.all_columns]
 
     def find_partitions(self, parts: Sequence[str]) -> list[tuple[tuple[str, ...], int]] | None:
@@ -115,6 +120,8 @@ class Names:
             raise context.fault(node, f"view {ref} refers to itself")
         if len(context.inside) >= MAX_VIEWS:
             raise context.fault(node, f"more than {MAX_VIEWS} views inside each other, at {ref}")
+        self.views.append(ref)
+        self._check_count()
         hints = {**self.hints, **view.settings}
         names = replace(self, project=view.project, hints=hints)
         inner = replace(
@@ -132,6 +139,12 @@ class Names:
             message = f"{fault.message} (in view {ref})"
             raise SqlFault(fault.code, message, place_of(node, context.sql)) from None
         return _as_made(context, node, table, view, bound)
+
+    def _check_count(self) -> None:
+        """Refuse what views that name views twice would make of a statement."""
+        if len(self.tables) + len(self.views) > MAX_NAMED:
+            message = f"more than {MAX_NAMED} tables and views in one statement"
+            raise SqlFault("ODPS-0130071", f"Semantic analysis exception - {message}")
 
     def find(self, parts: Sequence[str]) -> Table | None:
         """Return a table or view, or None."""

@@ -7,7 +7,10 @@ __all__ = ["NUMBER_MACROS", "PATTERN_MACROS", "TEXT_MACROS"]
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SMALL = _CAPITALS.lower()
 _MOST_BYTES = 2 * 1024 * 1024
-"""So long a repeated text may be."""
+"""So long a repeated text may be.
+
+Numbers are cut to it even where they are refused: of constants, all branches are calculated.
+"""
 _URL = r"^(?:([^:/?#]+):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#((?s:.*)))?$"
 
 # Letters other than English ones are left as they are.
@@ -34,12 +37,15 @@ mc_instr(s, x, i, n) AS CASE WHEN s IS NULL OR x IS NULL OR i IS NULL OR n IS NU
 mc_locate(x, s, i) AS CASE WHEN s IS NULL OR x IS NULL THEN NULL WHEN i IS NULL THEN 0
   WHEN i <= 0 THEN error('locate counts places from 1')
   ELSE coalesce(mc_places(s, x, i)[1], CAST(0 AS BIGINT)) END
+mc_cut(n, most) AS CASE WHEN n > most THEN most ELSE n END
 mc_padded(side, s, n, p) AS CASE WHEN n < 0 THEN error('a text is padded to a length from 0 on')
   WHEN n > {_MOST_BYTES} THEN error('a text is padded to {_MOST_BYTES} signs at most')
   WHEN length(s) < n AND p = '' THEN error('a text cannot be padded with an empty one')
-  WHEN side = 'left' THEN lpad(s, CAST(n AS INTEGER), p) ELSE rpad(s, CAST(n AS INTEGER), p) END
+  WHEN side = 'left' THEN lpad(s, CAST(mc_cut(n, {_MOST_BYTES}) AS INTEGER), p)
+  ELSE rpad(s, CAST(mc_cut(n, {_MOST_BYTES}) AS INTEGER), p) END
 mc_repeated(s, n) AS CASE WHEN CAST(strlen(s) AS HUGEINT) * n > {_MOST_BYTES}
-  THEN error('a repeated text has {_MOST_BYTES} bytes at most') ELSE repeat(s, n) END
+  THEN error('a repeated text has {_MOST_BYTES} bytes at most')
+  ELSE repeat(s, mc_cut(n, {_MOST_BYTES} // greatest(strlen(s), 1))) END
 mc_before(s, d, n) AS CASE WHEN d = '' OR n <= 0 THEN left(s, 0)
   ELSE mc_joined(list_slice(string_split(s, d), 1, n), d) END
 mc_substring_index(s, d, n) AS CASE WHEN s IS NULL OR d IS NULL OR n IS NULL THEN NULL

@@ -167,25 +167,20 @@ def _move(
         connection, table, operation=operation, session=None, now=site.now
     )
     contents.remove_files(connection, table.id, version, dict.fromkeys([*sources, into]))
-    names: list[str] = []
-    try:
-        for file in here:
-            names.append(site.files.duplicate(file.name))
-            second = NewFile(
-                values=into,
-                name=names[-1],
-                n_rows=file.n_rows,
-                n_bytes=file.n_bytes,
-                facts=file.facts,
-                bucket=file.bucket,
-            )
-            (number,) = contents.add_files(connection, table.id, version, [second])
-            if file.id in erased:
-                erase(connection, number, version, erased[file.id])
-        site.files.settle()
-    except BaseException:
-        site.files.delete(names)
-        raise
+    for file in here:
+        site.made.append(site.files.duplicate(file.name))
+        second = NewFile(
+            values=into,
+            name=site.made[-1],
+            n_rows=file.n_rows,
+            n_bytes=file.n_bytes,
+            facts=file.facts,
+            bucket=file.bucket,
+        )
+        (number,) = contents.add_files(connection, table.id, version, [second])
+        if file.id in erased:
+            erase(connection, number, version, erased[file.id])
+    site.files.settle()
 
 
 def switch_lifecycle(site: Site, statement: SwitchLifecycle) -> None:

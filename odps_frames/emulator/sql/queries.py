@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -204,8 +205,8 @@ def typed(bound: BoundQuery, context: Context) -> BoundQuery:
         For a name that stands twice.
     """
     names = [name.lower() for name, _ in bound.columns]
-    for name in names:
-        if names.count(name) > 1:
+    for name, n_times in Counter(names).items():
+        if n_times > 1:
             raise context.fault(None, f"column {name} stands twice in the result; give it an alias")
     columns = tuple((name, type_ or STRING) for name, type_ in bound.columns)
     for name, type_ in columns:

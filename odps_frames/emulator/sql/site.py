@@ -44,6 +44,8 @@ class Site:
     now: int
     compactions: list[tuple[str, Sequence[Values] | None]] = field(default_factory=list)
     """Tables, or partitions of them, whose files are joined after the transaction."""
+    made: list[str] = field(default_factory=list)
+    """Files that nobody needs where the transaction comes to nothing."""
 
     def ref(self, name: TableName) -> TableRef:
         """Fill up a name; two parts are schema and table where the hints say so."""

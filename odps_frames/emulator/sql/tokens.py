@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SqlFault", "Token", "TokenKind", "tokens_of"]
+__all__ = ["MAX_DIGITS", "SqlFault", "Token", "TokenKind", "tokens_of"]
+
+MAX_DIGITS = 400
+"""More of them are in no number that a type has; Python does not read more than some thousand."""
 
 
 class SqlFault(Exception):
@@ -101,7 +104,11 @@ def _pieces(sql: str) -> Iterator[Token]:
         group = match.lastgroup or "blank"
         if group != "blank":
             value = _value(group, match.group())
-            yield Token(_KINDS[group], value, line, column, position, match.end())
+            token = Token(_KINDS[group], value, line, column, position, match.end())
+            if group == "number" and len(value) > MAX_DIGITS:
+                message = f"a number of {len(value)} digits; expected {MAX_DIGITS} at most"
+                raise SqlFault("ODPS-0130161", f"Parse exception - {message}", token)
+            yield token
         if newlines := match.group().count("\n"):
             line += newlines
             line_start = match.start() + match.group().rindex("\n") + 1

@@ -47,14 +47,23 @@ def test_what_a_crash_left_behind_blocks_nobody(tmp_path: Path, text: bytes) -> 
     lock.release()
 
 
-def test_a_file_that_somebody_deleted_locks_nothing(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a file in use cannot be deleted")
+def test_a_file_that_somebody_deleted_lets_nobody_in(tmp_path: Path) -> None:
     first = FolderLock(tmp_path, SINCE)
     (tmp_path / "lock").unlink()
-    second = FolderLock(tmp_path, SINCE)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="is in use by another service"):
         FolderLock(tmp_path, SINCE)
     first.release()
-    second.release()
+    FolderLock(tmp_path, SINCE).release()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has links of another kind")
+def test_a_lock_is_not_written_to_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic link"):
+        FolderLock(tmp_path, SINCE)
+    assert (tmp_path / "precious").read_text() == "mine"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

@@ -31,17 +31,10 @@ def test_names_that_are_like_others(answers: Answers, sql: str, said: str) -> No
     assert said in str(answers.fault(sql))
 
 
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        ("1.5", "write 1.5BD, or cast it"),
-        ("1.5D * 2", "cast it: CAST(... AS DECIMAL(10,2))"),
-        (f"0.{'1' * 60}", "cast it: CAST(... AS DECIMAL(10,2))"),
-    ],
-)
-def test_values_that_do_not_go_in(place: Place, value: str, said: str) -> None:
-    place.run("create table w (a decimal(10,2))")
-    assert said in str(place.fault(f"insert into w values ({value})"))
+@pytest.mark.parametrize("value", ["1.5", "1.5D * 2", f"0.{'1' * 60}"])
+def test_values_that_do_not_go_in(place: Place, value: str) -> None:
+    place.run("create table w (a bigint)")
+    assert "cast it: CAST(... AS BIGINT)" in str(place.fault(f"insert into w values ({value})"))
 
 
 def test_times_that_are_texts(place: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from odps_frames.wire.instance import TaskStatus
@@ -43,6 +44,19 @@ def test_one_that_fails_undoes_those_before_it(service: Any) -> None:
     assert status is TaskStatus.FAILED
     assert text.startswith("ODPS-0130131:[3,14] ")
     assert tables(service) == ["kept"]
+
+
+def test_what_is_undone_leaves_no_files(service: Any) -> None:
+    service.sql("CREATE TABLE t (a BIGINT) PARTITIONED BY (pt STRING)")
+    service.write(pa.table({"a": [1], "pt": ["x"]}))
+    files = service.emulator.store.path / "files"
+    before = set(files.iterdir())
+    rename = "ALTER TABLE t PARTITION (pt='x') RENAME TO PARTITION (pt='y')"
+    status, _ = service.run(f"{rename}; DROP TABLE nope", hints=SCRIPT)
+    assert status is TaskStatus.FAILED
+    assert set(files.iterdir()) == before
+    service.sql(rename)
+    assert service.rows() == [{"a": 1, "pt": "y"}]
 
 
 @pytest.mark.parametrize(

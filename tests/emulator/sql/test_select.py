@@ -300,6 +300,50 @@ def test_long_lists_and_deep_nesting(answers: Answers) -> None:
     assert "nested too deeply" in str(answers.fault(f"select {nested}"))
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1 from t a " + " ".join(f"join t b{n}" for n in range(40)),
+        "select 1 from t a " + " ".join(f"left join t b{n}" for n in range(40)) + " on true",
+        "select 1 from t a " + " ".join(f"left semi join t b{n}" for n in range(40)),
+        "select " + "timestamp(" * 40 + "1" + ")" * 40,
+    ],
+    ids=["join", "left join", "left semi join", "timestamp"],
+)
+def test_what_can_be_read_in_too_many_ways_is_refused(answers: Answers, sql: str) -> None:
+    assert "can be read in too many ways" in str(answers.fault(sql))
+
+
+def test_many_joins_with_conditions(answers: Answers) -> None:
+    joins = " ".join(f"join t b{n} on a.id = b{n}.id" for n in range(40))
+    assert answers.rows(f"select count(*) from (select id from t where id = 5) a {joins}") == [[1]]
+
+
+def test_many_wrong_words(answers: Answers) -> None:
+    error = answers.fault("select " + "a between " * 20_000 + "1")
+    assert error.code == "ODPS-0130161"
+
+
+@pytest.mark.parametrize("sql", ["select {}", "select id from t limit {}", "select 0.{}"])
+def test_numbers_of_many_digits(answers: Answers, sql: str) -> None:
+    error = answers.fault(sql.format("9" * 5_000))
+    assert error.code == "ODPS-0130161"
+    assert "digits; expected 400 at most" in str(error)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lpad('a', 2147483647, 'xyz')",
+        "rpad('a', 2147483647, 'xyz')",
+        "repeat('x', 2147483647)",
+        "space(2147483647)",
+    ],
+)
+def test_texts_that_would_fill_the_memory(answers: Answers, call: str) -> None:
+    assert "2097152" in str(answers.fault(f"select length({call})"))
+
+
 def test_times_are_instants_that_the_zone_shows(answers: Answers) -> None:
     sql = "select datetime'2020-01-01 00:00:00' t, cast(datetime'2020-07-01 12:00:00' as string) s"
     for zone, hour in (("Asia/Shanghai", 16), ("UTC", 0), ("America/New_York", 5)):

@@ -139,6 +139,15 @@ def test_no_view_refers_to_itself(client: LocalClient, how: str) -> None:
     assert "view proj.a refers to itself" in fault(client, "SELECT * FROM a")
 
 
+def test_views_that_name_views_many_times_have_a_bound(client: LocalClient) -> None:
+    """What they come to grows with every level; it is not worked out to find it too much."""
+    client.run("CREATE VIEW v0 AS SELECT 1 AS x")
+    client.run(f"CREATE VIEW v1 AS SELECT 1 AS x FROM {', '.join(f'v0 a{n}' for n in range(40))}")
+    query = f"SELECT 1 AS x FROM {', '.join(f'v1 a{n}' for n in range(40))}"
+    assert "more than 1000 tables and views in one" in fault(client, f"CREATE VIEW v2 AS {query}")
+    assert "more than 1000 tables and views in one" in fault(client, query)
+
+
 def test_views_inside_each_other_have_a_bound(client: LocalClient) -> None:
     client.run("CREATE VIEW v0 AS SELECT id FROM t")
     for number in itertools.count(1):
