@@ -92,10 +92,10 @@ class MaxCompute(Hive):
             return found
 
         def parse_set_operation(
-            self, this: exp.Expr | None, consume_pipe: bool = False, intersect_only: bool = False
+            self, this: exp.Expr | None, *args: bool, **options: bool
         ) -> exp.SetOperation | None:
             """Mark an INTERSECT whose left side is a UNION or EXCEPT without brackets."""
-            found = super().parse_set_operation(this, consume_pipe, intersect_only)
+            found: exp.SetOperation | None = super().parse_set_operation(this, *args, **options)
             if isinstance(found, exp.Intersect) and isinstance(this, exp.Union | exp.Except):
                 found.meta[UNBRACKETED] = True
             return found
