@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from sqlglot import exp
 
 from odps_frames.emulator.sql.aggregate import Aggregate
 from odps_frames.emulator.sql.casts import cast
@@ -140,11 +143,25 @@ def _percentile(call: Call, shape: Shape) -> Value:
     value, share = call.args
     if family(value.type) not in ("integer", "null"):
         raise call.fault(f"percentile of {value.type} is not supported here; expected bigint")
+    for part in _shares(call.node.expressions[1]):
+        if not isinstance(part, exp.Literal) or not re.fullmatch(r"\d*\.?\d+", part.this):
+            message = "percentile of a share that is no number from 0 to 1 written out"
+            raise call.fault(f"{message} is not supported here")
+        if not 0 <= float(part.this) <= 1:
+            raise call.fault(f"the share of percentile is {part.this}; expected 0 to 1")
     type_ = ArrayType(DOUBLE) if isinstance(share.type, ArrayType) else DOUBLE
     found = cast(share, type_)
     if found is None:
         raise call.fault(f"argument 2 of percentile is {share.type}; expected double")
     return Value(shape.call("quantile_cont", call.sql(0, "double"), found.sql), type_)
+
+
+def _shares(node: exp.Expr) -> list[exp.Expr]:
+    while isinstance(node, exp.Paren | exp.Cast):
+        node = node.this
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "array":
+        return [share for item in node.expressions for share in _shares(item)]
+    return [node]
 
 
 def _bits(word: str) -> Callable[[Call, Shape], Value]:

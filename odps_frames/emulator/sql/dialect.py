@@ -7,6 +7,7 @@ does. So none of them is known to it here: what a function means is said in one 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -16,10 +17,12 @@ from sqlglot.tokenizer_core import TokenType
 
 from odps_frames.emulator.sql.tokens import SqlFault, Token, TokenKind, tokens_of
 
-__all__ = ["TYPE_TEXT", "MaxCompute", "parse_change", "parse_query", "place_of"]
+__all__ = ["TYPE_TEXT", "UNBRACKETED", "MaxCompute", "parse_change", "parse_query", "place_of"]
 
 TYPE_TEXT = "type_text"
 """Where a CAST keeps the text of its type."""
+UNBRACKETED = "unbracketed"
+"""Marks a set of queries whose sides could be read in two ways."""
 
 _PREFIXES = frozenset(
     {"BIGINT", "DATE", "DATETIME", "DECIMAL", "DOUBLE", "FLOAT", "INTERVAL", "JSON", "NULL"}
@@ -35,6 +38,9 @@ _TWICE = 50
 
 class TooManyWays(Exception):
     """The statement cannot be read in reasonable time."""
+
+
+_IGNORED = frozenset({("ASC", "DESC"), ("BY", "DISTINCT"), ("NOT", "MATERIALIZED"), ("{", "FN")})
 
 
 class MaxCompute(Hive):
@@ -116,6 +122,15 @@ class MaxCompute(Hive):
             found.meta["start"] = first.start
             return found
 
+        def parse_set_operation(
+            self, this: exp.Expr | None, *args: bool, **options: bool
+        ) -> exp.SetOperation | None:
+            """Mark an INTERSECT whose left side is a UNION or EXCEPT without brackets."""
+            found: exp.SetOperation | None = super().parse_set_operation(this, *args, **options)
+            if isinstance(found, exp.Intersect) and isinstance(this, exp.Union | exp.Except):
+                found.meta[UNBRACKETED] = True
+            return found
+
         def parse_trim_call(self) -> exp.Expr:
             """Read ``LEADING signs FROM text`` and its like as calls with arguments."""
             start = self._tokens[self._index - 2].start
@@ -172,6 +187,8 @@ def _parse(sql: str, what: str, kinds: tuple[type[exp.Expr], ...]) -> exp.Expr:
         raise SqlFault("ODPS-0130161", message) from None
     except SqlglotError as error:
         raise SqlFault("ODPS-0130161", f"Parse exception - {_first_line(error)}") from None
+    if ignored := _ignored(sql):
+        raise ignored
     statements = [statement for statement in found if statement is not None]
     statement = statements[0] if statements else None
     more = statements[1:]
@@ -190,6 +207,15 @@ def _named(sql: str) -> SqlFault | None:
         if token.is_word("MATCH_RECOGNIZE") or (token.is_word("TRANSFORM") and using):
             message = f"{token.value.upper()} is not supported here"
             return SqlFault("ODPS-0130071", f"Semantic analysis exception - {message}", token)
+    return None
+
+
+def _ignored(sql: str) -> SqlFault | None:
+    """Return the refusal of words that sqlglot reads and leaves out of what it gives."""
+    for before, token in pairwise(tokens_of(sql)):
+        if (before.value.upper(), token.value.upper()) in _IGNORED:
+            message = f"{before.value.upper()} {token.value.upper()} is not supported here"
+            return SqlFault("ODPS-0130071", f"Semantic analysis exception - {message}", before)
     return None
 
 

@@ -123,9 +123,10 @@ class Binder:
 
     def _alike(self, node: exp.Expr) -> None:
         """Refuse ``a & b | c``: sqlglot reads it from left to right, MaxCompute does not."""
+        kinds = {*operators.BITWISE, exp.DPipe}
         for side in (node.this, node.expression):
-            if type(side) in operators.BITWISE and type(side) is not type(node):
-                raise self.context.unsupported(node, "mixing & | ^ without brackets")
+            if type(side) in kinds and type(side) is not type(node):
+                raise self.context.unsupported(node, "mixing & | ^ || without brackets")
 
     def _parameter(self, node: exp.Expr) -> Value:
         found = self.parameters.get(node.name.lower())
@@ -179,6 +180,7 @@ class Binder:
         return Value(f"(NOT {self.condition(node.this)})", BOOLEAN)
 
     def _joined(self, node: exp.Expr) -> Value:
+        self._alike(node)
         value, more = (operators.text_of(self.context, node, v) for v in self._sides(node))
         return Value(f"({value} || {more})", STRING)
 
@@ -252,6 +254,8 @@ class Binder:
 
     def _bracket(self, node: exp.Expr) -> Value:
         only(self.context, node, "this", "expressions", "offset", what="[ ]")
+        if len(node.expressions) != 1:
+            raise self.context.unsupported(node, "[ ] with anything but one place")
         (place,) = node.expressions
         return index(self.context, node, self.bind(node.this), self.bind(place))
 

@@ -8,13 +8,15 @@ from sqlglot import exp
 
 from odps_frames.emulator.sql.aggregates import AGGREGATES
 from odps_frames.emulator.sql.calls import Call
-from odps_frames.emulator.sql.names import name_of
+from odps_frames.emulator.sql.names import column, name_of
 from odps_frames.emulator.sql.orders import ordering
 from odps_frames.emulator.sql.scopes import only
 from odps_frames.emulator.sql.shapes import Shape
 from odps_frames.emulator.sql.values import BIGINT, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from odps_frames.emulator.sql.aggregate import Aggregate
     from odps_frames.emulator.sql.expressions import Binder
 
@@ -37,6 +39,8 @@ def aggregate(binder: Binder, node: exp.Expr, over: str = "") -> Value:
     while isinstance(node, exp.Filter | exp.WithinGroup):
         if isinstance(node, exp.Filter):
             where = inner.condition(node.expression.this)
+            if not over and binder.scope.parent is not None:
+                _refuse_outer(inner, node, [node.expression.this])
         else:
             order = _order(inner, node.expression)
         node = node.this
@@ -48,11 +52,45 @@ def aggregate(binder: Binder, node: exp.Expr, over: str = "") -> Value:
         raise context.unsupported(node, f"function {name} with WITHIN GROUP")
     only(context, node, "this", "expressions", what=name)
     arguments, distinct = _arguments(binder, node, found)
+    if not over and binder.scope.parent is not None:
+        _refuse_outer(inner, node, arguments)
     shape = Shape(distinct=distinct, where=where, order=order, over=over)
     if name == "count" and not distinct and len(arguments) == 1 and _is_star(arguments[0]):
         return Value(shape.call("count", "*"), BIGINT)
     values = tuple(inner.bind(argument) for argument in arguments)
     return found.make(Call(name, values, context, node), shape)
+
+
+def _refuse_outer(inner: Binder, node: exp.Expr, parts: Sequence[exp.Expr]) -> None:
+    """Refuse a function of columns of the query around only: DuckDB would group that query by it.
+
+    Raises
+    ------
+    SqlFault
+        Naming the function.
+    """
+    found = [part for root in parts for part in root.walk(prune=_is_query)]
+    columns = [part for part in found if isinstance(part, exp.Column) and not _is_star(part.this)]
+    names = [part for part in columns if part.parts[0].name.lower() not in inner.parameters]
+    depths = {column(inner.context, inner.scope, part)[1] for part in names if not _bound(part)}
+    if (depths and 0 not in depths) or any(map(_is_query, found)):
+        what = f"function {name_of(_inside(node))} of what belongs to the query around"
+        raise inner.context.unsupported(node, what)
+
+
+def _is_query(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Query)
+
+
+def _bound(node: exp.Expr) -> bool:
+    """Whether a name is a parameter of a function such as ``x -> x + 1`` around it."""
+    first = node.parts[0].name.lower()  # type: ignore[attr-defined]  # of Column
+    around = node.find_ancestor(exp.Lambda)
+    while around is not None:
+        if first in {name.name.lower() for name in around.expressions}:
+            return True
+        around = around.find_ancestor(exp.Lambda)
+    return False
 
 
 def _inside(node: exp.Expr) -> exp.Expr:

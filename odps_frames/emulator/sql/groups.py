@@ -26,6 +26,9 @@ _SETS: Mapping[type[exp.Expr], str] = {
 }
 
 
+_AFTER_GROUPS = ("having", "qualify", "order", "sort", "distribute", "cluster")
+
+
 @dataclass(frozen=True, slots=True)
 class Groups:
     """How rows are grouped."""
@@ -40,7 +43,7 @@ def groups_of(binder: Binder, select: exp.Select) -> Groups:
     """Bind GROUP BY; a SELECT with aggregates and without it has one group."""
     group = select.args.get("group")
     if group is None:
-        parts = [*select.expressions, select.args.get("having")]
+        parts = [*select.expressions, *(select.args.get(clause) for clause in _AFTER_GROUPS)]
         grouped = any(part is not None and has_aggregate(part) for part in parts)
         return Groups(frozenset() if grouped else None)
     clauses = ("expressions", "rollup", "cube", "grouping_sets")

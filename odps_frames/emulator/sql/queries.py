@@ -11,6 +11,7 @@ from sqlglot import exp
 from odps_frames.emulator.sql.bound import BoundQuery, Part, Parts
 from odps_frames.emulator.sql.casts import cast, common
 from odps_frames.emulator.sql.clauses import limits, without_parts
+from odps_frames.emulator.sql.dialect import UNBRACKETED
 from odps_frames.emulator.sql.expressions import Binder
 from odps_frames.emulator.sql.orders import ORDER_PLACES, ordering, place
 from odps_frames.emulator.sql.scopes import Scope, only
@@ -58,10 +59,13 @@ class Queries:
     def _with(self, node: exp.Expr) -> Queries:
         clause = node.args["with_"]
         only(self.context, clause, "expressions", what="WITH")
-        inside = self
+        inside, names = self, set[str]()
         for part in clause.expressions:
             only(self.context, part, "this", "alias", what="WITH")
             alias = part.args["alias"]
+            if alias.name.lower() in names:
+                raise self.context.fault(part, f"query {alias.name} stands twice in WITH")
+            names.add(alias.name.lower())
             bound = inside.bind(part.this)
             inner = f"w{len(self.context.parts)}"
             self.context.parts.append((inner, bound.sql))
@@ -95,6 +99,10 @@ class Queries:
             what="UNION",
         )
         word = next(word for kind, word in _SETS.items() if isinstance(node, kind))
+        if node.meta.get(UNBRACKETED):
+            # From left to right, or INTERSECT first as in standard SQL: no source settles it.
+            what = f"{word} behind UNION or EXCEPT without brackets around either"
+            raise self.context.unsupported(node, what)
         sides = [self.bind(node.this, parent), self.bind(node.expression, parent)]
         counts = [len(side.columns) for side in sides]
         if counts[0] != counts[1]:

@@ -115,7 +115,10 @@ class Relations:
         only(self._context, node, "this", "joins", "laterals", what="a join in brackets")
         sql, found = self._item(node.this)
         scope = self._beside(Scope(parent=self._parent), found, node.this)
-        text, inside = self._all(sql, scope, self._following(node.this))
+        following = self._following(node.this)
+        if not following:
+            raise self._context.unsupported(node, "a table alone in brackets")
+        text, inside = self._all(sql, scope, following)
         return f"({text})", Scope(inside.relations, inside.merged)
 
     def _table(self, node: exp.Expr) -> tuple[str, Relation]:
@@ -270,6 +273,8 @@ def _alias_of(context: Context, node: exp.Expr) -> tuple[str, list[str]]:
         return "", []
     only(context, alias, "this", "columns", what="AS")
     named = alias.args.get("this")
+    if named is not None and not isinstance(named, exp.Identifier):
+        raise context.unsupported(node, "such an alias")
     return (named.name if named else ""), [
         column.name for column in alias.args.get("columns") or ()
     ]

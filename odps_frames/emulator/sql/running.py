@@ -168,5 +168,11 @@ def _table_of(source: Source, files: Files) -> pa.Table:
 def _fault(error: Exception) -> SqlFault:
     """Say what DuckDB could not calculate, without the text that it was given."""
     what = str(error).split("\n\nLINE ", 1)[0].strip()
+    if "window expressions cannot be volatile" in what:
+        message = (
+            "a function that may end in an error, in PARTITION BY or ORDER BY of a window, is not "
+            "supported here; calculate it as a column of a query after FROM"
+        )
+        return SqlFault("ODPS-0130071", f"Semantic analysis exception - {message}")
     what = re.sub(r"^Invalid Input Error: (Python exception [^:]*: \w+: )?", "", what)
     return SqlFault("ODPS-0121035", f"Illegal type cast or calculation - {what}")

@@ -15,7 +15,7 @@ from odps_frames.emulator.sql.hints import check_query_hints
 from odps_frames.emulator.sql.operators import as_key
 from odps_frames.emulator.sql.orders import order_of
 from odps_frames.emulator.sql.relations import Relations
-from odps_frames.emulator.sql.scopes import Scope, only
+from odps_frames.emulator.sql.scopes import PARSE, Scope, only
 from odps_frames.emulator.sql.stars import is_pattern, is_star, matching, star
 from odps_frames.emulator.sql.table_functions import TABLE_FUNCTIONS, rows_of
 from odps_frames.emulator.sql.values import Value
@@ -57,6 +57,8 @@ class Select:
         """Return the query for DuckDB."""
         node, context = self._node, self._context
         only(context, node, *_CLAUSES, what="SELECT")
+        if not node.expressions:
+            raise context.fault(node, "Parse exception - SELECT of no columns", PARSE)
         check_query_hints(context, node)
         source, scope = Relations(
             context, self._parts, self._query, self._binder, self._parent
