@@ -37,15 +37,15 @@ mc_instr(s, x, i, n) AS CASE WHEN s IS NULL OR x IS NULL OR i IS NULL OR n IS NU
 mc_locate(x, s, i) AS CASE WHEN s IS NULL OR x IS NULL THEN NULL WHEN i IS NULL THEN 0
   WHEN i <= 0 THEN error('locate counts places from 1')
   ELSE coalesce(mc_places(s, x, i)[1], CAST(0 AS BIGINT)) END
-mc_cut(n, most) AS CASE WHEN n > most THEN most ELSE n END
+mc_at_most(n, most) AS CASE WHEN n > most THEN most ELSE n END
 mc_padded(side, s, n, p) AS CASE WHEN n < 0 THEN error('a text is padded to a length from 0 on')
   WHEN n > {_MOST_BYTES} THEN error('a text is padded to {_MOST_BYTES} signs at most')
   WHEN length(s) < n AND p = '' THEN error('a text cannot be padded with an empty one')
-  WHEN side = 'left' THEN lpad(s, CAST(mc_cut(n, {_MOST_BYTES}) AS INTEGER), p)
-  ELSE rpad(s, CAST(mc_cut(n, {_MOST_BYTES}) AS INTEGER), p) END
+  WHEN side = 'left' THEN lpad(s, CAST(mc_at_most(n, {_MOST_BYTES}) AS INTEGER), p)
+  ELSE rpad(s, CAST(mc_at_most(n, {_MOST_BYTES}) AS INTEGER), p) END
 mc_repeated(s, n) AS CASE WHEN CAST(strlen(s) AS HUGEINT) * n > {_MOST_BYTES}
   THEN error('a repeated text has {_MOST_BYTES} bytes at most')
-  ELSE repeat(s, mc_cut(n, {_MOST_BYTES} // greatest(strlen(s), 1))) END
+  ELSE repeat(s, mc_at_most(n, {_MOST_BYTES} // greatest(strlen(s), 1))) END
 mc_before(s, d, n) AS CASE WHEN d = '' OR n <= 0 THEN left(s, 0)
   ELSE mc_joined(list_slice(string_split(s, d), 1, n), d) END
 mc_substring_index(s, d, n) AS CASE WHEN s IS NULL OR d IS NULL OR n IS NULL THEN NULL
