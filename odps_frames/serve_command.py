@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from odps_frames.config import AccessKey
 from odps_frames.emulator.serve import Service, serve
-from odps_frames.emulator.server import GRACE_SECONDS
+from odps_frames.emulator.server import GRACE_SECONDS, is_loopback
 from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -133,6 +133,11 @@ def run(options: argparse.Namespace) -> None:
         options.refuse("--secret belongs to an --access-id: give both or neither")
     if options.secret_file is not None and options.access_id is None:
         options.refuse("--secret-file belongs to an --access-id: give both or neither")
+    if not (options.expose or is_loopback(options.host)):
+        options.refuse(
+            f"--host {options.host} would let other machines in: give --expose if that is meant, "
+            "or leave --host out"
+        )
     service = Service(
         path=options.path,
         host=options.host,

@@ -103,3 +103,11 @@ def test_the_options_are_described() -> None:
     text = parser.format_help()
     assert "ODPS_ACCESS_KEY" in text
     assert "--exit-with-stdin" in text
+
+
+@pytest.mark.usefixtures("asked")
+def test_other_machines_are_not_let_in_unasked(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--host", "0.0.0.0"])  # noqa: S104  it is to be refused
+    assert ended.value.code == 2
+    assert "give --expose if that is meant, or leave --host out" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from odps_frames.emulator.catalog.written_since import missing_files
+from odps_frames.emulator.catalog.conflicts import missing_files
 from odps_frames.emulator.row_writers import writer_for
 from odps_frames.emulator.sql.running import Run
 from odps_frames.emulator.sql.writes import Creation, Insertion, RowChange

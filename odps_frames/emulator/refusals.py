@@ -169,10 +169,13 @@ def no_result(instance: str, status: str) -> ServiceError:
     if status == "Running":
         message, code = f"instance {instance!r} still runs", "InstanceNotTerminate"
     else:
-        message = (
-            f"instance {instance!r} has no rows to read: it is no query, it did not end well "
-            f"({status}), or its result is past its life"
-        )
+        why = f"it ended as {status}"
+        if status == "Success":
+            why = (
+                "its output is a text, as that of SHOW and DESC is, it only changed something, or "
+                "its result is past its life"
+            )
+        message = f"instance {instance!r} has no rows to read: {why}"
         code = "InstanceTypeNotSupported"
     return ServiceError(message, status=400, code=code)
 

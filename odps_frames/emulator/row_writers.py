@@ -19,11 +19,11 @@ from odps_frames.emulator.catalog.contents import (
     visible_files,
 )
 from odps_frames.emulator.catalog.erasures import erased_positions
-from odps_frames.emulator.catalog.tables import find_table, next_version, table_by_id
-from odps_frames.emulator.catalog.written_since import changed_partitions, missing_files
+from odps_frames.emulator.catalog.tables import find_table, next_version
 from odps_frames.emulator.commit import prepare, publish
 from odps_frames.emulator.keyed_intake import intake_for
 from odps_frames.emulator.merge import take_away
+from odps_frames.emulator.sql.conflicts import present_table, require_unchanged
 from odps_frames.emulator.sql.site import Site
 from odps_frames.emulator.sql.table_engine import create_table
 from odps_frames.emulator.sql.tokens import SqlFault
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.file_writer import NewFile
     from odps_frames.emulator.merge import Merge
-    from odps_frames.emulator.specs import Selector, Values
+    from odps_frames.emulator.specs import Selector
     from odps_frames.emulator.sql.writes import Write
     from odps_frames.emulator.store import Store
     from odps_frames.model.schema import Column
@@ -115,38 +115,6 @@ class _Taker:
         """Drop what was written."""
         self._intake.abandon()
 
-    def present(self, connection: Connection) -> Table:
-        """Return the table as it is at the commit.
-
-        Raises
-        ------
-        SqlFault
-            When it is another one than the statement was planned for.
-        """
-        table = table_by_id(connection, self.table.id)
-        if table is None:
-            raise _conflict(self.table, "it was dropped")
-        if table.schema_version != self.table.schema_version:
-            raise _conflict(self.table, "its columns were altered")
-        return table
-
-    def check_unchanged(self, connection: Connection, touched: set[Values]) -> None:
-        """Refuse to commit to partitions that others changed meanwhile.
-
-        Raises
-        ------
-        SqlFault
-            Naming one of them.
-        """
-        changed = touched & changed_partitions(connection, self.table.id, self.table.version)
-        if changed:
-            names = self.table.schema.partition_names
-            said = ", ".join(
-                f"{name}={value!r}" for name, value in zip(names, min(changed), strict=True)
-            )
-            where = f"partition ({said}) of it" if said else "it"
-            raise _conflict(self.table, f"another one changed {where}")
-
 
 class _Inserter:
     """Writes the rows of INSERT."""
@@ -169,13 +137,13 @@ class _Inserter:
     def commit(self, connection: Connection, instance: str, now: int) -> None:
         """Make the rows part of the table."""
         write, taker = self._write, self._taker
-        table = taker.present(connection)
+        table = present_table(connection, taker.table)
         named = tuple(value for value in write.static if value is not None)
         if write.if_not_exists and has_partition(connection, table.id, named):
             taker.abandon()
             return
         if table.primary_key and not write.overwrite:
-            taker.check_unchanged(connection, {file.values for file in taker.files})
+            require_unchanged(connection, taker.table, {file.values for file in taker.files})
         publish(
             connection,
             table,
@@ -295,15 +263,13 @@ class _Changer:
     def commit(self, connection: Connection, instance: str, now: int) -> None:
         """Take the old rows away and make the new ones part of the table."""
         taker, operation = self._taker, self._write.operation
-        table = taker.present(connection)
+        table = present_table(connection, taker.table)
         if not self._gone and not taker.files:
             return
-        if missing_files(connection, self._gone):
-            raise _conflict(table, "another one changed rows that it changes, too")
-        present = {file.id: file for file in visible_files(connection, table.id, table.version)}
-        touched = {present[number].values for number in self._gone}
+        partitions = self._write.partitions
+        touched = {partitions[number] for number in self._gone}
         touched |= {file.values for file in taker.files}
-        taker.check_unchanged(connection, touched)
+        require_unchanged(connection, taker.table, touched)
         if table.primary_key:
             publish(
                 connection,
@@ -319,6 +285,7 @@ class _Changer:
             )
             return
         version = next_version(connection, table, operation=operation, session=instance, now=now)
+        present = {file.id: file for file in visible_files(connection, table.id, version)}
         before = erased_positions(connection, table.id, version)
         for number, places in self._gone.items():
             n_left = present[number].n_rows - len(before.get(number, ()))
@@ -358,11 +325,3 @@ def _is_partition(text: str) -> bool:
 
 def _partition_fault(message: str) -> SqlFault:
     return SqlFault("ODPS-0123031", f"Partition exception - {message}")
-
-
-def _conflict(table: Table, what: str) -> SqlFault:
-    return SqlFault(
-        "ODPS-0110141",
-        f"Data version exception - table {table.ref} is not at version {table.version} any more, "
-        f"which the statement was planned on: {what}; run the statement again",
-    )

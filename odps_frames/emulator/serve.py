@@ -133,7 +133,8 @@ def serve(
             say(line)
         log.info("process %d serves %s at %s", os.getpid(), folder, server.endpoint)
         stopped.wait()
-        log.info("requests under way have %g s to come to their end", service.grace_seconds)
+        log.info("stops; requests under way have %g s to end", service.grace_seconds)
+    log.info("stopped")
 
 
 def _listening(emulator: Emulator, service: Service) -> Server:

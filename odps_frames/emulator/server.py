@@ -54,7 +54,7 @@ class Server:
         expose: bool = False,
         limits: Limits | None = None,
     ) -> None:
-        if not _is_loopback(host):
+        if not is_loopback(host):
             _check_exposed(emulator, host, expose=expose)
         self._emulator = emulator
         self._address = host, port
@@ -95,7 +95,8 @@ class Server:
             listener.stop(grace)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address is one that only this machine reaches."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -30,6 +30,7 @@ __all__ = [
     "parse_selector",
     "partition_of",
     "selector_of",
+    "spelled",
 ]
 
 Values: TypeAlias = tuple[str, ...]
@@ -80,6 +81,16 @@ def canonical(column: Column, text: str) -> str:
             return text
 
 
+def spelled(items: Iterable[tuple[str, str]]) -> str:
+    """Return a partition as a statement says it."""
+    return ", ".join(f"{name}={value!r}" for name, value in items)
+
+
+def _partition_columns(columns: Sequence[Column]) -> str:
+    names = ", ".join(column.name for column in columns)
+    return f"the partition columns are: {names}" if names else "the table has no partitions"
+
+
 def selector_of(items: Iterable[tuple[str, str]], columns: Sequence[Column]) -> Selector:
     """Make a choice of partitions out of names and values.
 
@@ -92,8 +103,7 @@ def selector_of(items: Iterable[tuple[str, str]], columns: Sequence[Column]) -> 
     by_name = {name.lower(): value for name, value in said}
     unknown = by_name.keys() - {column.name.lower() for column in columns}
     if unknown or len(by_name) != len(said):
-        names = ", ".join(column.name for column in columns) or "none"
-        raise invalid(f"partition {dict(said)!r}; the partition columns are: {names}")
+        raise invalid(f"partition {spelled(said)}; {_partition_columns(columns)}")
     try:
         Partition(tuple(by_name.items()))
         return tuple(
@@ -101,7 +111,7 @@ def selector_of(items: Iterable[tuple[str, str]], columns: Sequence[Column]) -> 
             for column in columns
         )
     except ValueError as error:
-        raise invalid(f"partition {dict(said)!r}: {error}") from None
+        raise invalid(f"partition {spelled(said)}: {error}") from None
 
 
 def parse_selector(text: str, columns: Sequence[Column]) -> Selector:

@@ -173,6 +173,7 @@ def test_a_life(tmp_path: Path) -> None:
     assert any(
         " GetTable /projects/demo/tables/nope 404 NoSuchTable in=0 out=" in line for line in told
     )
+    assert told[-2:] == ["stops; requests under way have 5 s to end", "stopped"]
     assert service.facts["secret_access_key"] not in log
     with of.local(tmp_path) as again:
         assert again.exists("t")

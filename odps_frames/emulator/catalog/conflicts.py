@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.catalog.contents import decode_spec, encode_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.specs import Values
 
-__all__ = ["changed_partitions"]
+__all__ = ["changed_partitions", "missing_files"]
 
 _WENT = (
     "SELECT spec FROM files WHERE table_id = :table AND removed > :since AND added <= :since "
@@ -45,3 +45,15 @@ def changed_partitions(
     if touched is not None:
         found &= {encode_spec(values) for values in touched}
     return [decode_spec(spec) for spec in sorted(found)]
+
+
+def missing_files(connection: Connection, numbers: Iterable[int]) -> list[int]:
+    """Return those of some files that the present version of their table does not have."""
+    return [
+        number
+        for number in numbers
+        if connection.execute(
+            "SELECT 1 FROM files WHERE id = ? AND removed IS NULL", (number,)
+        ).fetchone()
+        is None
+    ]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["assigned", "incompatible"]
 
+MAX_SHOWN = 40
+"""A literal of more letters is not shown."""
+
 _GOES_INTO = frozenset(
     {("integer", other) for other in ("integer", "float", "decimal", "text")}
     | {("float", "float"), ("decimal", "decimal"), ("decimal", "text")}
@@ -99,5 +102,17 @@ def incompatible(
     return context.fault(
         node,
         f"column {name} in source has incompatible type {str(type_).upper()} with destination "
-        f"column {column.name}, which has type {str(column.type).upper()}; cast it",
+        f"column {column.name}, which has type {str(column.type).upper()}; "
+        f"{_cure(node, type_, column.type)}",
     )
+
+
+def _cure(node: exp.Expr | None, given: DataType | None, wanted: DataType) -> str:
+    """Say how a value becomes one that goes in; of a literal, how it is written."""
+    literal = node.name if node is not None and node.key == "literal" else ""
+    families = given is not None and family(given), family(wanted)
+    if 0 < len(literal) <= MAX_SHOWN and families == ("float", "decimal"):
+        return f"write {literal}BD, or cast it"
+    if 0 < len(literal) <= MAX_SHOWN and families in (("text", "date"), ("text", "datetime")):
+        return f"write {str(wanted).upper()}'{literal}', or cast it"
+    return f"cast it: CAST(... AS {str(wanted).upper()})"

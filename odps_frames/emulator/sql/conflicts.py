@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.specs import Values
 
-__all__ = ["require_unchanged"]
+__all__ = ["present_table", "require_unchanged"]
 
-_CONFLICT = "ODPS-0110141"
+_CODE = "ODPS-0110141"
 
 
 def require_unchanged(
@@ -43,24 +43,34 @@ def require_unchanged(
     SqlFault
         Naming what changed; the statement can be handed in again.
     """
-    present = table_by_id(connection, table.id)
-    if present is None:
-        raise _fault(f"table {table.ref} was dropped")
-    if present.schema_version != table.schema_version:
-        raise _fault(f"the columns of table {table.ref} changed")
+    present_table(connection, table)
     changed = changed_partitions(connection, table, table.version, touched)
     if changed:
         named = [partition_of(values, table.partition_columns).quoted() for values in changed[:3]]
-        where = f" in {', '.join(named)}" if table.partition_columns else ""
-        raise _fault(
-            f"rows of table {table.ref}{where} changed since version {table.version}, which "
-            f"the statement read; the table is at version {present.version}"
-        )
+        where = f" in partition ({'), ('.join(named)})" if table.partition_columns else ""
+        raise _conflict(f"rows of table {table.ref}{where} changed since version {table.version}")
 
 
-def _fault(what: str) -> SqlFault:
+def present_table(connection: Connection, table: Table) -> Table:
+    """Return a table as it is at the commit of a statement that was planned on it.
+
+    Raises
+    ------
+    SqlFault
+        When it was dropped, or has other columns by now.
+    """
+    present = table_by_id(connection, table.id)
+    if present is None:
+        raise _conflict(f"table {table.ref} was dropped")
+    if present.schema_version != table.schema_version:
+        raise _conflict(f"the columns of table {table.ref} were altered")
+    return present
+
+
+def _conflict(what: str) -> SqlFault:
+    """Make the error of a statement that somebody else was faster than."""
     return SqlFault(
-        _CONFLICT,
+        _CODE,
         f"Data version exception - {what} while the statement ran, by another that was committed "
         "first; hand it in again",
     )

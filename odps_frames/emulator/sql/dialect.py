@@ -6,6 +6,7 @@ does. So none of them is known to it here: what a function means is said in one 
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -29,6 +30,8 @@ _PREFIXES = frozenset(
 )
 """Words that are types to sqlglot and stay so: before a literal, behind a number, in a window."""
 _IGNORED = frozenset({("ASC", "DESC"), ("BY", "DISTINCT"), ("NOT", "MATERIALIZED"), ("{", "FN")})
+_TOKEN = re.compile(r"<Token token_type: \S+ text: (.*?), line: .*>")
+"""How a piece of a statement looks in sqlglot's messages."""
 
 
 class MaxCompute(Hive):
@@ -186,9 +189,14 @@ def _fault(error: ParseError) -> SqlFault:
     text = str(facts.get("highlight") or "")
     line, end = int(facts.get("line") or 1), int(facts.get("col") or 1)
     token = Token(TokenKind.WORD, text, line, max(end - len(text) + 1, 1), 0, 0)
-    what = facts.get("description") or _first_line(error)
+    what = str(facts.get("description") or _first_line(error))
+    what = _TOKEN.sub(lambda found: _said(found[1]), what)
     near = f" near {text!r}" if text else ""
     return SqlFault("ODPS-0130161", f"Parse exception - {what}{near}", token)
+
+
+def _said(piece: str) -> str:
+    return TokenKind.END.value if piece == "SENTINEL" else repr(piece)
 
 
 def _first_line(error: BaseException) -> str:

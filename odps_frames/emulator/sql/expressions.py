@@ -14,6 +14,7 @@ from odps_frames.emulator.sql.casts import cast, common, implicit
 from odps_frames.emulator.sql.functions import FUNCTIONS
 from odps_frames.emulator.sql.functions_lambdas import LAMBDA_FUNCTIONS
 from odps_frames.emulator.sql.grouped import aggregate, grouping
+from odps_frames.emulator.sql.hinting import meant
 from odps_frames.emulator.sql.intervals import interval
 from odps_frames.emulator.sql.json_types import json_parsed
 from odps_frames.emulator.sql.known_functions import KNOWN_FUNCTIONS
@@ -275,7 +276,8 @@ class Binder:
         function = FUNCTIONS.get(name)
         if function is None:
             if name not in KNOWN_FUNCTIONS:
-                raise self.context.fault(node, f"function {name} cannot be resolved")
+                hint = meant(name, (*FUNCTIONS, *AGGREGATES, *RANKINGS))
+                raise self.context.fault(node, f"function {name} cannot be resolved{hint}")
             if name in RANKINGS:
                 raise self.context.unsupported(node, f"function {name} without OVER")
             message = f"function {name} is not supported here, though MaxCompute has it"

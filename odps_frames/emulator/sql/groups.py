@@ -46,9 +46,12 @@ def groups_of(binder: Binder, select: exp.Select) -> Groups:
         parts = [*select.expressions, *(select.args.get(clause) for clause in _AFTER_GROUPS)]
         grouped = any(part is not None and has_aggregate(part) for part in parts)
         return Groups(frozenset() if grouped else None)
-    only(binder.context, group, "expressions", "rollup", "cube", what="GROUP BY")
+    clauses = ("expressions", "rollup", "cube", "grouping_sets")
+    only(binder.context, group, *clauses, what="GROUP BY")
     bound = _Bound(binder, select)
     items = [bound.item(item) for item in group.expressions]
+    if sets := group.args.get("grouping_sets"):
+        items = bound.sets_of_keys(sets)
     for clause, word in (("rollup", "ROLLUP"), ("cube", "CUBE")):
         if group.args.get(clause):
             items = [f"{word} ({', '.join(items)})"]  # GROUP BY … WITH ROLLUP
@@ -71,6 +74,16 @@ class _Bound:
         if not node.expressions:
             raise self._binder.context.fault(node, f"{word} without keys")
         return f"{word} ({', '.join(self._sets(word, node.expressions))})"
+
+    def sets_of_keys(self, nodes: Iterable[exp.Expr]) -> list[str]:
+        """Bind ``GROUP BY a, b GROUPING SETS (…)``, where the keys say what the sets are of."""
+        listed = frozenset(self.keys)
+        self.keys = set()
+        items = [self.item(node) for node in nodes]
+        if self.keys != listed:
+            message = "GROUP BY ... GROUPING SETS: the sets have other keys than GROUP BY"
+            raise self._binder.context.fault(self._select, f"{message}; expected the same")
+        return items
 
     def _sets(self, word: str, nodes: Iterable[exp.Expr]) -> Iterator[str]:
         for node in nodes:

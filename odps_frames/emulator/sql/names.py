@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from odps_frames.emulator.sql.casts import implicit
+from odps_frames.emulator.sql.hinting import meant
 from odps_frames.emulator.sql.json_types import json_element
 from odps_frames.emulator.sql.values import BIGINT, Value, engine_type, family, quoted
 from odps_frames.model.types import ArrayType, MapType, StructType
@@ -39,7 +40,17 @@ def column(context: Context, scope: Scope, node: exp.Expr) -> tuple[Value, int]:
                 value = member(context, node, value, name)
             return value, depth
         looked, depth = looked.parent, depth + 1
-    raise context.fault(node, f"column {'.'.join(names)} cannot be resolved")
+    raise context.fault(node, f"column {'.'.join(names)} cannot be resolved{_hint(scope, names)}")
+
+
+def _hint(scope: Scope, names: list[str]) -> str:
+    """Say what a name may have been meant to be, of the relation that it names or of all."""
+    relation = scope.relation(names[0]) if len(names) > 1 else None
+    if relation is not None:
+        return meant(names[1], (column.name for column in relation.columns), listed=True)
+    if len(names) > 1:
+        return meant(names[0], (found.alias for found in scope.relations), listed=True)
+    return meant(names[0], (column.name for column in scope.star()), listed=True)
 
 
 def _here(

@@ -82,8 +82,11 @@ def _statement(cursor: Cursor) -> Statement:
     first, second = cursor.next, cursor.ahead(1)
     found = _known(cursor)
     if found is None:
+        if first.is_sign("@") or first.is_word("IF", "LOOP", "FUNCTION"):
+            what = "a variable of a script" if first.is_sign("@") else f"{first.value.upper()}"
+            raise unsupported(f"{what} at the beginning of a statement", first)
         if not first.is_word(*_VERBS):
-            raise cursor.unexpected("a statement")
+            raise cursor.unexpected("a statement, which begins with a word such as SELECT")
         objects = first.is_word("CREATE", "ALTER", "DROP", "SHOW", "DESC", "DESCRIBE")
         named = f" {second.value.upper()}" if objects and second.value else ""
         raise unsupported(first.value.upper() + named, first)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.catalog import contents, definitions, tables
 from odps_frames.emulator.catalog.erasures import erase, erased_positions
 from odps_frames.emulator.file_writer import NewFile
+from odps_frames.emulator.specs import spelled
 from odps_frames.emulator.sql.site import semantic
 from odps_frames.emulator.sql.tokens import SqlFault
 
@@ -51,7 +52,7 @@ def add_partitions(site: Site, statement: AddPartitions) -> None:
         values = site.values(table, spec, statement.name)
         made = contents.add_partition(site.connection, table.id, values, site.now)
         if not made and not statement.if_not_exists:
-            raise _partition_exists(table, str(dict(spec)), statement)
+            raise _partition_exists(table, spelled(spec), statement)
     n_partitions = contents.count_partitions(site.connection, table.id)
     if n_partitions > MAX_PARTITIONS:
         raise semantic(
@@ -117,7 +118,7 @@ def rename_partition(site: Site, statement: RenamePartition) -> None:
     values = site.need_partition(table, statement.spec, statement.name)
     to = site.values(table, statement.to, statement.name)
     if contents.has_partition(site.connection, table.id, to):
-        raise _partition_exists(table, str(dict(statement.to)), statement)
+        raise _partition_exists(table, spelled(statement.to), statement)
     _move(site, table, "RENAME PARTITION", [values], to)
     contents.rename_partition(site.connection, table.id, values, to)
     if values in table.lasting:

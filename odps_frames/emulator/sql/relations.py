@@ -256,9 +256,14 @@ class Relations:
         alias, names = _alias_of(self._context, node)
         described = rows.named(self._context, node, names)
         relation = self._relation(node, alias or inner, inner, described, ())
-        query = rows.query(self._context.alias(), outer=bool(node.args.get("outer")))
+        held = self._context.alias()
+        listed = rows.list_of(outer=bool(node.args.get("outer")))
+        query = rows.query(f"{held}.l", self._context.alias())
         columns = ", ".join(f"c{number}" for number in range(len(rows.columns)))
-        text = f"{sql} INNER JOIN LATERAL ({query}) AS {inner}({columns}) ON TRUE"
+        # The list is a column of its own first: of an expression of several columns, DuckDB would
+        # unnest each distinct one and join it again, without the order of its elements.
+        lists = f"{sql} INNER JOIN LATERAL (SELECT {listed}) AS {held}(l) ON TRUE"
+        text = f"{lists} INNER JOIN LATERAL ({query}) AS {inner}({columns}) ON TRUE"
         return text, self._beside(scope, Scope((relation,)), node)
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from odps_frames.emulator.catalog import contents, schemas, tables
 from odps_frames.emulator.catalog.schemas import DEFAULT_SCHEMA
 from odps_frames.emulator.catalog.tables import BUCKETS
-from odps_frames.emulator.specs import chosen, selector_of
+from odps_frames.emulator.specs import chosen, selector_of, spelled
 from odps_frames.emulator.sql.site import no_partition, semantic
 from odps_frames.emulator.sql.table_names import NAMESPACES, zone_of
 from odps_frames.emulator.sql.table_text import table_text, view_text
@@ -103,7 +103,7 @@ def show_description(site: Site, statement: Describe) -> str:
     values = site.values(table, statement.spec, statement.name)
     partition = contents.find_partition(site.connection, table.id, values)
     if partition is None:
-        raise no_partition(table, str(dict(statement.spec)), statement.name)
+        raise no_partition(table, spelled(statement.spec), statement.name)
     return "\n".join(_of_partition(table, partition, zone, extended=statement.extended)) + "\n"
 
 

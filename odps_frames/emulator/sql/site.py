@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from odps_frames.emulator.catalog import contents, tables
 from odps_frames.emulator.catalog.schemas import DEFAULT_SCHEMA
-from odps_frames.emulator.specs import selector_of
+from odps_frames.emulator.specs import selector_of, spelled
 from odps_frames.emulator.sql.partition_conditions import matching
 from odps_frames.emulator.sql.table_names import ref_of
 from odps_frames.emulator.sql.tokens import SqlFault
@@ -93,7 +93,7 @@ class Site:
         values = tuple(value for value in selector if value is not None)
         if not values or len(values) != len(selector):
             raise semantic(
-                f"partition {dict(spec)} lacks a column; the partition columns of "
+                f"partition {spelled(spec)} lacks a column; the partition columns of "
                 f"{table.ref} are: {', '.join(table.schema.partition_names) or 'none'}",
                 name,
             )
@@ -103,7 +103,7 @@ class Site:
         """Return a partition that must be there."""
         values = self.values(table, spec, name)
         if not contents.has_partition(self.connection, table.id, values):
-            raise no_partition(table, str(dict(spec)), name)
+            raise no_partition(table, spelled(spec), name)
         return values
 
     def partitions(
@@ -131,7 +131,7 @@ class Site:
                 partitions = [partition.values for partition in every]
                 matched = matching(one, table.partition_columns, partitions)
             if not matched and not if_exists:
-                said = str(dict(spec)) if spec is not None else "that meets the condition"
+                said = spelled(spec) if spec is not None else "that meets the condition"
                 raise no_partition(table, said, name)
             found |= dict.fromkeys(matched)
         return list(found)

@@ -41,14 +41,15 @@ class Rows:
     """Usual names and types."""
     function: str
 
-    def query(self, alias: str, *, outer: bool = False) -> str:
-        """Return a query of them, for the right side of a join; ``outer`` makes NULL of no row.
+    def list_of(self, *, outer: bool) -> str:
+        """Return the list of them; ``outer`` makes a row of NULL where there is none."""
+        return f"mc_some({self.listed})" if outer else self.listed
+
+    def query(self, listed: str, alias: str) -> str:
+        """Return a query of the elements of a column, for the right side of a join.
 
         DuckDB keeps the order of lists in this form of it, and in no other.
         """
-        listed = self.listed
-        if outer:
-            listed = f"mc_some({listed})"
         shown = ", ".join(f"{alias}.u.c{number}" for number in range(len(self.columns)))
         return f"SELECT {shown} FROM (SELECT unnest({listed}) AS u) AS {alias}"
 

@@ -97,7 +97,7 @@ def _pieces(sql: str) -> Iterator[Token]:
         column = position - line_start + 1
         if match is None:
             stray = Token(TokenKind.SIGN, sql[position], line, column, position, position + 1)
-            raise SqlFault("ODPS-0130161", f"Parse exception - unexpected {stray}", stray)
+            raise SqlFault("ODPS-0130161", f"Parse exception - {_stray(stray)}", stray)
         group = match.lastgroup or "blank"
         if group != "blank":
             value = _value(group, match.group())
@@ -107,6 +107,12 @@ def _pieces(sql: str) -> Iterator[Token]:
             line_start = match.start() + match.group().rindex("\n") + 1
         position = match.end()
     yield Token(TokenKind.END, "", line, position - line_start + 1, position, position)
+
+
+def _stray(token: Token) -> str:
+    if token.value in "'\"`":
+        return f"what begins with {token.value} has no end; expected another {token.value}"
+    return f"unexpected {token}"
 
 
 def _value(group: str, text: str) -> str:

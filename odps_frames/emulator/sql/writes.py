@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from odps_frames.emulator.catalog.tables import Table
-    from odps_frames.emulator.specs import Selector
+    from odps_frames.emulator.specs import Selector, Values
     from odps_frames.emulator.sql.planning import Planned
     from odps_frames.emulator.sql.statements import CreateTable
 
@@ -57,6 +57,12 @@ class RowChange:
     """Which of the tables that the query reads it is."""
     operation: str
     """UPDATE, DELETE or MERGE."""
+
+    @property
+    def partitions(self) -> dict[int, Values]:
+        """The partitions that those files are in, by their numbers."""
+        sources = self.planned.sources[self.number].plan.files
+        return {file.stored.id: file.stored.values for file in sources}
 
     @property
     def files(self) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ by their names, everything else in capitals. Run it without arguments to write t
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -83,7 +84,10 @@ def page_of(areas: list[dict[str, Any]]) -> str:
     for area in areas:
         lines += [f"## {area['note']}", "", *TABLE]
         for name, cases in by_name(area).items():
-            shown = min(cases, key=lambda case: ("error" in case, len(str(case))))
+            shown = min(
+                cases,
+                key=lambda case: ("error" in case, saying(name, case) is None, len(str(case))),
+            )
             lines.append(f"| `{name}` | {example_of(name, shown)} | {len(cases)} |")
         lines.append("")
     missing = sorted(KNOWN_FUNCTIONS - all_functions())
@@ -108,13 +112,22 @@ def by_name(area: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 def example_of(name: str, case: dict[str, Any]) -> str:
     """Return the statement that does it, and what it gives, as two cells."""
-    first = name.partition(" ")[0].lower()
-    before = [*case.get("does", ()), *case.get("given", ())]
-    does = next((sql for sql in before if sql.lower().startswith(first)), None)
-    asks = case["sql"].lower().startswith(first)
-    if does is None or asks or name.islower():
+    does = None if name.islower() else saying(name, case)
+    if does is None or does == case["sql"]:
         return f"{code(case['sql'])} | {code(answer_of(case))}"
     return f"{code(does)} | then {code(case['sql'])}: {code(answer_of(case))}"
+
+
+def saying(name: str, case: dict[str, Any]) -> str | None:
+    """Return the statement of a case that has the words of a clause in it."""
+    statements = [case["sql"], *case.get("does", ()), *case.get("given", ())]
+    first = re.escape(name.partition(" ")[0])
+    words = r"\s+".join(map(re.escape, name.split()))
+    for pattern in (rf"(?<!\w){words}(?!\w)", rf"\A{first}(?!\w)"):
+        for statement in statements:
+            if re.search(pattern, statement, re.IGNORECASE):
+                return str(statement)
+    return None
 
 
 def answer_of(case: dict[str, Any]) -> str:

@@ -151,7 +151,7 @@ def test_a_table_that_was_made_anew_or_altered_meanwhile_takes_no_rows(
         place.run(change, "create table if not exists t (a bigint)")
     with pytest.raises(of.SqlError, match="ODPS-0110141") as failed:
         query.wait()
-    assert "run the statement again" in str(failed.value)
+    assert "hand it in again" in str(failed.value)
     assert place.rows("select a from t") == []
 
 
