@@ -33,13 +33,11 @@ _TOKEN = re.compile(r"<Token token_type: \S+ text: (.*?), line: .*>")
 """How a piece of a statement looks in sqlglot's messages."""
 
 
-_TWICE = 50
-
-
 class TooManyWays(Exception):
     """The statement cannot be read in reasonable time."""
 
 
+_TWICE = 50
 _IGNORED = frozenset({("ASC", "DESC"), ("BY", "DISTINCT"), ("NOT", "MATERIALIZED"), ("{", "FN")})
 
 

@@ -96,7 +96,7 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     ),
     ("select count(*) from t a join t b join dim c on b.id = c.id on a.id = b.id", [[2]]),
     ("select id from t where name not like 'a%' order by id", [[2], [3], [4]]),
-    ("select 1 x union select 2 intersect select 2", [[2]]),  # from left to right
+    ("(select 1 x union select 2) intersect select 2", [[2]]),  # from left to right
     ("select 1 x union (select 2 intersect select 2) order by x", [[1], [2]]),
     ("select t.v as v from t order by v * -1, id limit 2", [[None], [40]]),
     ("select name, max(v) as v from t group by name order by max(v) desc limit 1", [["a", 40]]),
