@@ -61,6 +61,8 @@ from odps_frames.read.session import ReadSession
 from odps_frames.read.stored_blob import StoredBlob
 from odps_frames.registration import register, unregister
 from odps_frames.scan import Scan
+from odps_frames.scan_plan import Plan
+from odps_frames.scan_split import ScanSplit, read_split
 from odps_frames.table import Table
 from odps_frames.write.block_session import BlockSession
 from odps_frames.write.session import WriteSession
@@ -103,6 +105,7 @@ __all__ = [
     "OdpsWarning",
     "Partition",
     "PermissionDenied",
+    "Plan",
     "Progress",
     "ProtocolError",
     "Query",
@@ -112,6 +115,7 @@ __all__ = [
     "ReadTooLarge",
     "RowRange",
     "Scan",
+    "ScanSplit",
     "SchemaMismatch",
     "ServiceError",
     "ServiceUnavailable",
@@ -140,6 +144,7 @@ __all__ = [
     "read_odps_changes",
     "read_odps_query",
     "read_odps_table",
+    "read_split",
     "register",
     "scan_odps",
     "to_odps",

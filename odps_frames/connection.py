@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from odps_frames.errors import ConfigError, NotFound, ProtocolError
@@ -40,15 +42,19 @@ if TYPE_CHECKING:
     from odps_frames.config import Config
     from odps_frames.model.blob import BlobRef
     from odps_frames.model.catalog import Page, PartitionInfo, SchemaEntry, TableEntry, TableInfo
+    from odps_frames.model.read import ReadSessionInfo
     from odps_frames.model.schema import Column
     from odps_frames.model.table import TableRef
     from odps_frames.read.blobs import BlobFile
     from odps_frames.transport.base import Transport
     from odps_frames.write.session import WriteSession
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "connection_of"]
 
 T = TypeVar("T")
+
+MAX_SHARED = 16
+"""So many connections a process keeps for the tasks that come to it."""
 
 
 class Connection:
@@ -219,6 +225,29 @@ class Connection:
         session = ReadSession.create(transport, wanted, self.envelope(), policy=self.policy)
         return session.wait()
 
+    def known_session(
+        self,
+        spec: ReadSpec,
+        info: ReadSessionInfo,
+        route_token: str | None = None,
+        *,
+        meter: Meter | None = None,
+    ) -> ReadSession:
+        """Go on with a read session of which all is known already; nothing is asked."""
+        transport = self.transport if meter is None else self.transport.metered(meter)
+        envelope = self.envelope().routed(route_token)
+        return ReadSession(transport, spec, info, envelope, policy=self.policy)
+
+    def join_read_session(
+        self, spec: ReadSpec, session_id: str, *, meter: Meter | None = None
+    ) -> ReadSession:
+        """Join a read session that somebody else made; ``spec`` says how it was asked for."""
+        transport = self.transport if meter is None else self.transport.metered(meter)
+        session = ReadSession.attach(
+            transport, spec, session_id, self.envelope(), policy=self.policy
+        )
+        return session.wait()
+
     def write_session(
         self,
         table: str | TableRef,
@@ -320,6 +349,20 @@ class Connection:
         )
         with self.transport.metered(meter).send(request) as response:
             return list(decode_batches(response, plan, meter))
+
+
+def connection_of(config: Config) -> Connection:
+    """Return the connection of this process for some settings.
+
+    Tasks that come to a worker one by one share it, and so the sockets that it keeps open. A fork
+    has one of its own.
+    """
+    return _shared(os.getpid(), config)
+
+
+@functools.lru_cache(maxsize=MAX_SHARED)
+def _shared(pid: int, config: Config) -> Connection:  # noqa: ARG001  each process has its own
+    return Connection(config)
 
 
 def _items(page_at: Callable[[str | None], Page[T]]) -> Iterator[T]:

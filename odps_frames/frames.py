@@ -53,6 +53,7 @@ class ReadOptions(TypedDict, total=False):
     compression: CompressionOption
     max_bytes: int | None
     blobs: BlobsOption
+    snapshot: str | None
     client: Client | object | None
     storage_options: Mapping[str, Any] | None
     progress: ProgressOption
@@ -85,6 +86,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     compression: CompressionOption = "auto",
     max_bytes: int | None = None,
     blobs: BlobsOption = "refs",
+    snapshot: str | None = None,
     client: Client | object | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = "auto",
@@ -131,6 +133,8 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     blobs : {"refs", "bytes", "files"}
         What stands for a BLOB, also inside arrays, maps and structs: its reference, for
         ``client.read_blobs``; its bytes; or a file, opened when it is read (``StoredBlob``).
+    snapshot : str, optional
+        The version to read, as ``Scan.snapshot()`` pinned it.
     client, storage_options : optional
         Whom to ask; by default the current client.
     progress : bool, "auto" or callable
@@ -175,6 +179,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         compression=compression,
         max_bytes=max_bytes,
         blobs=blobs,
+        snapshot=snapshot,
         client=client,
         storage_options=storage_options,
         progress=progress,
@@ -214,6 +219,7 @@ def scan_odps(  # noqa: PLR0913  the front door
     compression: CompressionOption = "auto",
     max_bytes: int | None = None,
     blobs: BlobsOption = "refs",
+    snapshot: str | None = None,
     client: Client | object | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = False,
@@ -247,7 +253,8 @@ def scan_odps(  # noqa: PLR0913  the front door
         refuse({"hints": hints}, "a table", "they are settings of a query")
     else:
         of_tables = {"partitions": partitions, "split_size": split_size, "split_by": split_by}
-        refuse({**of_tables, "max_bytes": max_bytes}, "a query", "it is said of tables alone")
+        of_tables |= {"max_bytes": max_bytes, "snapshot": snapshot}
+        refuse(of_tables, "a query", "it is said of tables alone")
     name = table_name(source) if text is None else ""
     asked = client_of(client, storage_options)
     options = ScanOptions(
@@ -265,6 +272,7 @@ def scan_odps(  # noqa: PLR0913  the front door
         plan = Scan(connection=asked, info=asked.describe(asked.ref(name)), options=options)
     else:
         plan = Query.submit(asked, text, hints).plan(options)
+    plan = plan if snapshot is None else plan.at(snapshot)
     if columns is not None:
         if isinstance(columns, str):
             msg = f"columns={columns!r}; expected a list of names, such as [{columns!r}]"

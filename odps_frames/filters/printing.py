@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from odps_frames.filters.condition import Value
     from odps_frames.model.schema import Column
 
-__all__ = ["quote_name", "quote_text", "to_sql"]
+__all__ = ["described", "quote_name", "quote_text", "to_sql"]
 
 _MAX_WHOLE = 2**63 - 1
 _MAX_DIGITS = 38
@@ -48,6 +48,24 @@ def to_sql(condition: Condition) -> str | None:
         return _say(condition)
     except _Unsayable:
         return None
+
+
+def described(condition: Condition) -> str:
+    """Say a condition for people: in SQL, as far as there are words for it."""
+    said = to_sql(condition)
+    if said is not None:
+        return said
+    match condition:
+        case And(terms):
+            return " and ".join(map(described, terms))
+        case Or(terms):
+            return "(" + " or ".join(map(described, terms)) + ")"
+        case Not(term):
+            return f"not ({described(term)})"
+        case Expression(expression):
+            return str(expression)
+        case _:
+            return "null" if isinstance(condition, Constant) else repr(condition)
 
 
 def quote_name(name: str) -> str:
