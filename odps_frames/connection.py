@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from odps_frames.errors import ConfigError, NotFound, ProtocolError
@@ -16,7 +14,7 @@ from odps_frames.read.session import ReadSession
 from odps_frames.read.stream import StreamPlan, decode_batches
 from odps_frames.statement import run_statement
 from odps_frames.transport.retry import Meter, RetryPolicy
-from odps_frames.transport.stack import transport_of
+from odps_frames.transport.stack import shared_transport, transport_of
 from odps_frames.wire.catalog import (
     decode_partitions,
     decode_schemas,
@@ -49,12 +47,9 @@ if TYPE_CHECKING:
     from odps_frames.transport.base import Transport
     from odps_frames.write.session import WriteSession
 
-__all__ = ["Connection", "connection_of"]
+__all__ = ["Connection"]
 
 T = TypeVar("T")
-
-MAX_SHARED = 16
-"""So many connections a process keeps for the tasks that come to it."""
 
 
 class Connection:
@@ -68,6 +63,9 @@ class Connection:
         Carries the signed requests; by default HTTP. An embedded service may stand here.
     policy : RetryPolicy, optional
         How calls are tried again.
+    shared : bool
+        Share the sockets with all others of this process that have the same settings, as tasks do
+        that come to a worker one by one; it is not to be closed.
     """
 
     def __init__(
@@ -76,12 +74,16 @@ class Connection:
         *,
         transport: Transport | None = None,
         policy: RetryPolicy | None = None,
+        shared: bool = False,
     ) -> None:
         self.config = config
         self.policy = policy or RetryPolicy(
             max_attempts=config.max_attempts, total_seconds=config.timeout.total
         )
-        self.transport = transport_of(config, carrier=transport, policy=self.policy)
+        if shared:
+            self.transport = shared_transport(config)
+        else:
+            self.transport = transport_of(config, carrier=transport, policy=self.policy)
         self.naming = Naming(self.transport, config.project, config.schema)
 
     def close(self) -> None:
@@ -349,20 +351,6 @@ class Connection:
         )
         with self.transport.metered(meter).send(request) as response:
             return list(decode_batches(response, plan, meter))
-
-
-def connection_of(config: Config) -> Connection:
-    """Return the connection of this process for some settings.
-
-    Tasks that come to a worker one by one share it, and so the sockets that it keeps open. A fork
-    has one of its own.
-    """
-    return _shared(os.getpid(), config)
-
-
-@functools.lru_cache(maxsize=MAX_SHARED)
-def _shared(pid: int, config: Config) -> Connection:  # noqa: ARG001  each process has its own
-    return Connection(config)
 
 
 def _items(page_at: Callable[[str | None], Page[T]]) -> Iterator[T]:

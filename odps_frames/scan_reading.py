@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from odps_frames.connection import connection_of
+from odps_frames.connection import Connection
 from odps_frames.convert.arrow import normal_schema
 from odps_frames.errors import SchemaMismatch
 from odps_frames.model.read import BatchOptions
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from odps_frames.connection import Connection
     from odps_frames.filters import Condition
     from odps_frames.model.read import ReadSessionInfo, ReadSpec
     from odps_frames.model.schema import Column
@@ -174,4 +173,4 @@ class Reading:
 
 
 def _revived(config: Any, state: dict[str, Any]) -> Reading:  # noqa: ANN401  a Config, by pickle
-    return Reading(connection=connection_of(config), **state)
+    return Reading(connection=Connection(config, shared=True), **state)
