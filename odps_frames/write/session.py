@@ -253,11 +253,6 @@ class WriteSession(BlobMethods, Committing):
         Each opens streams of its own with ``recipe.open_stream(…)`` and gives back the
         ``receipt`` of its writer; ``accept`` takes them here, and the commit names just these.
 
-        Raises
-        ------
-        ValueError
-            Where rows are visible as they come, so that nobody could commit them.
-
         Examples
         --------
         >>> import pyarrow as pa
@@ -266,7 +261,7 @@ class WriteSession(BlobMethods, Committing):
         ...     table = client.create_table("t", {"id": "bigint"})
         ...     batch = pa.record_batch({"id": [1, 2]})
         ...     with client.write_session("t") as session:
-        ...         recipe = session.recipe()  # travels to workers, as their receipts travel back
+        ...         recipe = session.recipe()
         ...         with recipe.open_stream(schema=batch.schema) as writer:
         ...             writer.write(batch)
         ...         session.accept([writer.receipt])
