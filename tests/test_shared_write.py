@@ -21,7 +21,7 @@ from odps_frames.write_options import WriteOptions
 if TYPE_CHECKING:
     from odps_frames.local import LocalClient
 
-SCHEMA = pa.schema({"id": pa.int64(), "pt": pa.string()})
+SCHEMA = pa.schema([pa.field("id", pa.int64())]).append(pa.field("pt", pa.string()))
 
 
 def part(number: int, n_rows: int = 50) -> pd.DataFrame:
