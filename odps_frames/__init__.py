@@ -6,12 +6,14 @@ Importing the package adds ``pandas.read_odps`` and ``DataFrame.to_odps``.
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from odps_frames.changes import Changes, read_odps_changes
 from odps_frames.chunks import FrameReader
 from odps_frames.client import Client
 from odps_frames.config import Config, Timeout
 from odps_frames.connect import connect
+from odps_frames.engines import ENGINES, engine
 from odps_frames.errors import (
     AuthenticationError,
     CastError,
@@ -69,6 +71,9 @@ from odps_frames.write.session import WriteSession
 from odps_frames.write.stream import TableWriter
 from odps_frames.write_options import WriteResult
 from odps_frames.write_plan import WritePlan
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __version__ = version("odps-frames")
 
@@ -150,5 +155,14 @@ __all__ = [
     "to_odps",
     "unregister",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import an engine when it is first asked for: ``odps_frames.polars``."""
+    if name in ENGINES:
+        return engine(name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
 
 register()

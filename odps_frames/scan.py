@@ -13,6 +13,7 @@ from odps_frames import filters as row_filters
 from odps_frames import partitions as partition_choice
 from odps_frames.convert.arrow import normal_schema
 from odps_frames.convert.pandas import check_frame, to_pandas
+from odps_frames.engines import engine
 from odps_frames.errors import CastError, SchemaMismatch
 from odps_frames.model.read import TimeUnit
 from odps_frames.model.splits import whole
@@ -29,7 +30,12 @@ from odps_frames.transport.retry import Meter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import dask.dataframe as dd
+    import duckdb
     import pandas as pd
+    import polars as pl
+    import ray.data
+    from pyarrow import dataset as arrow_dataset
 
     from odps_frames.connection import Connection
     from odps_frames.filters import Condition
@@ -254,6 +260,44 @@ class Scan:
         if self.row_limit == 0 or opening.previews(chosen):
             return explained(opening, chosen, None)
         return explained(opening, chosen, opening.reading(chosen, Meter()))
+
+    def dataset(self) -> arrow_dataset.Dataset:
+        """Return it as a dataset of pyarrow, into which engines push columns and filters."""
+        found: arrow_dataset.Dataset = engine("dataset").dataset_of(self)
+        return found
+
+    def to_polars(self) -> pl.DataFrame:
+        """Read into a Polars DataFrame."""
+        found: pl.DataFrame = engine("polars").to_polars(self)
+        return found
+
+    def lazy(self) -> pl.LazyFrame:
+        """Return a Polars LazyFrame, which pushes columns, filters and limits into the scan."""
+        found: pl.LazyFrame = engine("polars").lazy(self)
+        return found
+
+    def to_duckdb(
+        self,
+        name: str | duckdb.DuckDBPyConnection | None = None,
+        con: duckdb.DuckDBPyConnection | str | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """Return a relation of DuckDB, which pushes columns and filters into the scan.
+
+        With ``name`` it is a view of that name too; ``con`` is by default DuckDB's own default
+        connection. The two may stand in either order.
+        """
+        found: duckdb.DuckDBPyRelation = engine("duckdb").to_duckdb(self, name, con)
+        return found
+
+    def to_dask(self) -> dd.DataFrame:
+        """Return a Dask DataFrame with a partition for each split, of one read session."""
+        found: dd.DataFrame = engine("dask").to_dask(self)
+        return found
+
+    def to_ray(self) -> ray.data.Dataset:
+        """Return a Ray Dataset, whose tasks read the splits of one read session."""
+        found: ray.data.Dataset = engine("ray").to_ray(self)
+        return found
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """Read the first rows into a DataFrame."""
