@@ -84,7 +84,8 @@ class Engine:
     def ask(self, question: Question, of_tables: Tables) -> list[tuple[Any, ...]]:
         """Return its answer as rows of plain values."""
         opened = Tables(*(self.open(getattr(of_tables, name)) for name in NAMES))
-        return plain_rows(self.collect(self.ways[question.name](opened)))
+        answer = self.collect(self.ways[question.name](opened))
+        return plain_rows(answer, nan_is_null=self.nan_is_null)
 
 
 NAMES = ("events", "cities", "types", "nothing")
@@ -228,7 +229,7 @@ def whole(client: Client) -> Tables:
     return Tables(*(of.read_odps(f"q_{n}", dtype_backend="pyarrow", client=client) for n in NAMES))
 
 
-def plain_rows(answer: object, *, nan_is_null: bool = False) -> list[tuple[Any, ...]]:
+def plain_rows(answer: Any, *, nan_is_null: bool = False) -> list[tuple[Any, ...]]:
     """Return rows of ``(name, value)`` in the order of the names, whatever holds them."""
     table = (
         pa.Table.from_pandas(answer, preserve_index=False)
@@ -246,7 +247,7 @@ def plain_rows(answer: object, *, nan_is_null: bool = False) -> list[tuple[Any, 
     return rows
 
 
-def _values(column: pa.ChunkedArray) -> list[Any]:
+def _values(column: pa.ChunkedArray[Any]) -> list[Any]:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _values(column.cast(kind.value_type))
@@ -315,7 +316,7 @@ def _cities() -> pa.Table:
 
 def _types() -> tuple[pa.Table, dict[str, str]]:
     wall = datetime(2026, 3, 4, 5, 6, 7)  # noqa: DTZ001  as stored
-    columns: dict[str, tuple[str, pa.Array]] = {
+    columns: dict[str, tuple[str, pa.Array[Any]]] = {
         "id": ("bigint", pa.array([1, 2, 3], pa.int64())),
         "tiny": ("tinyint", pa.array([-(2**7), 2**7 - 1, None], pa.int8())),
         "small": ("smallint", pa.array([-(2**15), 2**15 - 1, None], pa.int16())),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -46,3 +49,11 @@ def counted(rows: list[tuple[Any, ...]]) -> Counter[tuple[Any, ...]]:
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 def test_the_engine_is_asked_every_question_and_no_other(engine: Engine) -> None:
     assert set(engine.ways) == {question.name for question in QUESTIONS}
+
+
+def test_the_page_of_engines_and_questions_is_up_to_date() -> None:
+    script = Path(__file__).with_name("table.py")
+    run = subprocess.run(  # noqa: S603  our own script
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
