@@ -12,9 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as fs
 
-from odps_frames import filters as row_filters
 from odps_frames.errors import CastError
-from odps_frames.filters.condition import Expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -373,7 +371,8 @@ def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     try:
         return batch.cast(schema)
     except pa.ArrowInvalid as beyond:
-        msg = f"{beyond}; timestamp_unit='us' holds all times of a table, at microseconds"
+        remedy = "read it with timestamp_unit='us'" if "timestamp" in str(beyond) else "cast it"
+        msg = f"a column holds what its type here does not: {beyond}; {remedy}, or leave it out"
         raise CastError(msg) from None
 
 
@@ -386,7 +385,7 @@ def chosen(
     """Keep of the rows those that meet a filter, so many of them, and of them these columns."""
     left = limit
     for batch in batches:
-        kept = batch if where is None else row_filters.apply(Expression(where), batch)
+        kept = batch if where is None else _meeting(batch, where)
         if names is not None and list(names) != kept.schema.names:
             kept = kept.select(list(names))
         if left is not None:
@@ -396,6 +395,11 @@ def chosen(
             yield kept
         if left == 0:
             return
+
+
+def _meeting(batch: pa.RecordBatch, where: pc.Expression) -> pa.RecordBatch:
+    rows = ds.dataset(pa.Table.from_batches([batch])).to_table(filter=where, use_threads=False)
+    return pa.RecordBatch.from_struct_array(rows.to_struct_array().combine_chunks())
 
 
 def sliced(batch: pa.RecordBatch, size: int | None) -> Iterator[pa.RecordBatch]:
