@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from odps_frames.convert.arrow import normal_schema
-from odps_frames.filters.condition import Expression
+from odps_frames.filters.condition import Expression, is_whole
 from odps_frames.filters.polars_terms import said
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from odps_frames.model.schema import TableSchema
 
 __all__ = ["evaluate_polars", "is_polars", "parse_polars"]
+
+_HANDED = re.compile(r"^\s*SELECTION: ", re.MULTILINE)
+_KEPT = re.compile(r"^\s*FILTER ", re.MULTILINE)
 
 
 def is_polars(some: object) -> bool:
@@ -43,15 +47,17 @@ def parse_polars(expression: Any, schema: TableSchema, options: ArrowOptions) ->
     rows = pa.schema([(name, type_) for (name, _), type_ in zip(names, types, strict=True)])
     empty = pa.RecordBatch.from_pylist([], rows)
     evaluate_polars(expression, empty)
-    if names and not _is_row_by_row(expression, empty):
+    known = {name: (column, rows.field(name).type) for name, column in names}
+    implied = said(expression, known)
+    # All that has terms here asks about single rows.
+    if not is_whole(implied) and not _is_row_by_row(expression, empty):
         msg = (
             f"the expression {expression} looks at other rows, too, or may fail, as Polars takes "
             "it; such a filter can only be applied to a whole frame: "
             "scan.to_polars().filter(...)"
         )
         raise ValueError(msg)
-    known = {name: (column, rows.field(name).type) for name, column in names}
-    return Expression(expression, names, said(expression, known))
+    return Expression(expression, names, implied)
 
 
 def _names(expression: Any, schema: TableSchema) -> list[str]:  # noqa: ANN401  a polars.Expr
@@ -74,8 +80,14 @@ def _is_row_by_row(expression: Any, empty: pa.RecordBatch) -> bool:  # noqa: ANN
         handed.append(predicate)
         yield frame
 
-    plugins.register_io_source(source, schema=frame.schema).filter(expression).collect()
-    return any(predicate is not None for predicate in handed)
+    filtered = plugins.register_io_source(source, schema=frame.schema).filter(expression)
+    filtered.collect()
+    # A source is not even asked for rows that no row can be.
+    if all(predicate is not None for predicate in handed):
+        return True
+    # Older releases plan it so, but have no words for some literals.
+    plan = filtered.explain()
+    return bool(_HANDED.search(plan)) and not _KEPT.search(plan)
 
 
 def evaluate_polars(expression: Any, batch: pa.RecordBatch) -> Any:  # noqa: ANN401  a polars.Expr; truth values

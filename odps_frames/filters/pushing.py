@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from odps_frames.filters.condition import Value
     from odps_frames.model.schema import Column, TableSchema
 
-__all__ = ["about_partitions", "pushed"]
+__all__ = ["about_partitions", "possible", "pushed"]
 
 MAX_VALUES = 1000
 MAX_LETTERS = 60_000
@@ -83,8 +83,8 @@ def about_partitions(condition: Condition, schema: TableSchema) -> Condition | N
         if names is not None and {name.lower() for name in names} <= partitions:
             terms.append(term)
         else:
-            terms.append(_bound(_about(term, partitions), upper=True))
-    found = all_of(terms)
+            terms.append(possible(_about(term, partitions)))
+    found = all_of(term for term in terms if term != Constant(value=True))
     return found if columns_of(found) else None
 
 
@@ -107,6 +107,11 @@ def _about(condition: Condition, columns: frozenset[str]) -> Condition:
             return _about(implied, columns)
         case Constant() | Opaque():
             return condition
+
+
+def possible(condition: Condition) -> Condition:
+    """Return what is true wherever the condition is, whatever its opaque parts are."""
+    return _bound(condition, upper=True)
 
 
 def _bound(condition: Condition, *, upper: bool) -> Condition:
