@@ -51,6 +51,9 @@ _EXACT_DIGITS = 15
 """So many digits stay apart, and in order, also where decimals are compared as floats."""
 _FIRST_DAY = dt.date(1583, 1, 1).toordinal() - dt.date(1970, 1, 1).toordinal()
 """Before it, calendars differ."""
+_BEGINNING = re.compile(r"(?:[^%_\\]|\\[%_])*", re.DOTALL)
+"""Of a pattern: what is taken as said."""
+_ESCAPED = re.compile(r"\\([%_])")
 _OPPOSITE = {
     Comparator.EQUAL: Comparator.NOT_EQUAL,
     Comparator.NOT_EQUAL: Comparator.EQUAL,
@@ -169,9 +172,10 @@ def _wider(condition: Condition) -> Condition | None:
 
 def _begins(column: Column, pattern: str) -> Condition | None:
     """Bound the texts that begin as a pattern does; patterns themselves differ by service."""
-    beginning = re.split(r"[%_\\]", pattern, maxsplit=1)[0]
-    if beginning == pattern:
-        return _compared(column, Comparator.EQUAL, pattern)
+    match = _BEGINNING.match(pattern)
+    beginning = _ESCAPED.sub(r"\1", match.group()) if match else ""
+    if match and match.end() == len(pattern):
+        return _compared(column, Comparator.EQUAL, beginning)
     # Beyond ASCII, orders differ by encoding, and blanks at the end may not count.
     beginning = re.split(r"[^ -}]", beginning, maxsplit=1)[0].rstrip(" ")
     if not beginning:

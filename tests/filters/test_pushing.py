@@ -60,7 +60,8 @@ def pushed(text: str, schema: TableSchema) -> str | None:
         ("name like 'a_b' and id = 1", "`name` >= 'a' and `name` < 'b' and `id` = 1"),
         ("name like 'a杭%'", "`name` >= 'a' and `name` < 'b'"),
         ("name like 'a  %'", "`name` >= 'a' and `name` < 'b'"),
-        ("name like 'a\\\\%'", "`name` >= 'a' and `name` < 'b'"),
+        ("name like 'a\\\\%'", "`name` = 'a%'"),
+        ("name like 'a\\\\\\\\%'", "`name` >= 'a' and `name` < 'b'"),
         ("name like 'ab'", "`name` = 'ab'"),
         # Questions about partitions are put out of it.
         ("(pt = 'a' and id = 1) or (pt = 'b' and id = 2)", "`id` = 1 or `id` = 2"),
