@@ -151,14 +151,16 @@ def _is_exact(type_: Any, scalar: Any) -> bool:  # noqa: ANN401  Arrow's
     if pa.types.is_signed_integer(type_):
         return bool(pa.types.is_signed_integer(other)) and _fits_whole(type_, scalar.as_py())
     if pa.types.is_timestamp(type_) and pa.types.is_timestamp(other):
-        # The finer one of the two is cut to the unit of the other.
-        mine, given = _UNITS[type_.unit], _UNITS[other.unit]
-        return bool(mine == given or (mine > given and not scalar.value % (mine // given)))
+        # The finer one of the two is cut to the unit of the other. And where a service cannot
+        # say times in nanoseconds, they come in microseconds.
+        mine = max(_UNITS[type_.unit], _UNITS["us"])
+        nanoseconds = scalar.value * _UNITS[other.unit]
+        return _UNITS[type_.unit] >= _UNITS[other.unit] and bool(nanoseconds % mine == 0)
     return True
 
 
 def _fits_whole(type_: Any, value: int) -> bool:  # noqa: ANN401  an Arrow type
-    half = 2 ** (type_.bit_width - 1)
+    half: int = 2 ** (type_.bit_width - 1)
     return -half <= value < half
 
 
