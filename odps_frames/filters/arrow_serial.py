@@ -3,7 +3,7 @@
 That form is an Arrow file of one row: its columns hold the literals and the options of functions,
 with their exact types, and the metadata of its schema lists the nodes in order. Unlike the text
 of an expression it loses nothing, and unlike Substrait it has a word for every function
-(``docs/design/0006-expressions-of-engines.md``).
+(``docs/design/0012-expressions-of-engines.md``).
 """
 
 from __future__ import annotations
