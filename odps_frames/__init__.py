@@ -6,12 +6,14 @@ Importing the package adds ``pandas.read_odps`` and ``DataFrame.to_odps``.
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from odps_frames.changes import Changes, read_odps_changes
 from odps_frames.chunks import FrameReader
 from odps_frames.client import Client
 from odps_frames.config import Config, Timeout
 from odps_frames.connect import connect
+from odps_frames.engines import ENGINES, engine
 from odps_frames.errors import (
     AuthenticationError,
     CastError,
@@ -61,12 +63,17 @@ from odps_frames.read.session import ReadSession
 from odps_frames.read.stored_blob import StoredBlob
 from odps_frames.registration import register, unregister
 from odps_frames.scan import Scan
+from odps_frames.scan_plan import Plan
+from odps_frames.scan_split import ScanSplit, read_split
 from odps_frames.table import Table
 from odps_frames.write.block_session import BlockSession
 from odps_frames.write.session import WriteSession
 from odps_frames.write.stream import TableWriter
 from odps_frames.write_options import WriteResult
 from odps_frames.write_plan import WritePlan
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __version__ = version("odps-frames")
 
@@ -103,6 +110,7 @@ __all__ = [
     "OdpsWarning",
     "Partition",
     "PermissionDenied",
+    "Plan",
     "Progress",
     "ProtocolError",
     "Query",
@@ -112,6 +120,7 @@ __all__ = [
     "ReadTooLarge",
     "RowRange",
     "Scan",
+    "ScanSplit",
     "SchemaMismatch",
     "ServiceError",
     "ServiceUnavailable",
@@ -140,10 +149,20 @@ __all__ = [
     "read_odps_changes",
     "read_odps_query",
     "read_odps_table",
+    "read_split",
     "register",
     "scan_odps",
     "to_odps",
     "unregister",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import an engine when it is first asked for: ``odps_frames.polars``."""
+    if name in ENGINES:
+        return engine(name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
 
 register()

@@ -25,9 +25,9 @@ from odps_frames.model.schema import Column
 from odps_frames.model.splits import ByRows, BySize
 from odps_frames.model.types import Kind, PrimitiveType
 from odps_frames.progress import check_progress, followed
-from odps_frames.scan import BATCH_ROWS
 from odps_frames.scan_blobs import delivered, file_maker, shown_blobs
 from odps_frames.scan_options import ScanOptions
+from odps_frames.scan_reading import BATCH_ROWS
 from odps_frames.scan_rows import needed
 from odps_frames.scan_session import SPLIT_ROWS
 from odps_frames.sources import table_name

@@ -14,7 +14,7 @@ from odps_frames.read.session import ReadSession
 from odps_frames.read.stream import StreamPlan, decode_batches
 from odps_frames.statement import run_statement
 from odps_frames.transport.retry import Meter, RetryPolicy
-from odps_frames.transport.stack import transport_of
+from odps_frames.transport.stack import shared_transport, transport_of
 from odps_frames.wire.catalog import (
     decode_partitions,
     decode_schemas,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from odps_frames.config import Config
     from odps_frames.model.blob import BlobRef
     from odps_frames.model.catalog import Page, PartitionInfo, SchemaEntry, TableEntry, TableInfo
+    from odps_frames.model.read import ReadSessionInfo
     from odps_frames.model.schema import Column
     from odps_frames.model.table import TableRef
     from odps_frames.read.blobs import BlobFile
@@ -62,6 +63,9 @@ class Connection:
         Carries the signed requests; by default HTTP. An embedded service may stand here.
     policy : RetryPolicy, optional
         How calls are tried again.
+    shared : bool
+        Share the sockets with all others of this process that have the same settings, as tasks do
+        that come to a worker one by one; it is not to be closed.
     """
 
     def __init__(
@@ -70,12 +74,16 @@ class Connection:
         *,
         transport: Transport | None = None,
         policy: RetryPolicy | None = None,
+        shared: bool = False,
     ) -> None:
         self.config = config
         self.policy = policy or RetryPolicy(
             max_attempts=config.max_attempts, total_seconds=config.timeout.total
         )
-        self.transport = transport_of(config, carrier=transport, policy=self.policy)
+        if shared:
+            self.transport = shared_transport(config)
+        else:
+            self.transport = transport_of(config, carrier=transport, policy=self.policy)
         self.naming = Naming(self.transport, config.project, config.schema)
 
     def close(self) -> None:
@@ -217,6 +225,29 @@ class Connection:
         target = table if isinstance(table, InstanceRef) else self.ref(table)
         wanted = ReadSpec(table=target, **spec)
         session = ReadSession.create(transport, wanted, self.envelope(), policy=self.policy)
+        return session.wait()
+
+    def known_session(
+        self,
+        spec: ReadSpec,
+        info: ReadSessionInfo,
+        route_token: str | None = None,
+        *,
+        meter: Meter | None = None,
+    ) -> ReadSession:
+        """Go on with a read session of which all is known already; nothing is asked."""
+        transport = self.transport if meter is None else self.transport.metered(meter)
+        envelope = self.envelope().routed(route_token)
+        return ReadSession(transport, spec, info, envelope, policy=self.policy)
+
+    def join_read_session(
+        self, spec: ReadSpec, session_id: str, *, meter: Meter | None = None
+    ) -> ReadSession:
+        """Join a read session that somebody else made; ``spec`` says how it was asked for."""
+        transport = self.transport if meter is None else self.transport.metered(meter)
+        session = ReadSession.attach(
+            transport, spec, session_id, self.envelope(), policy=self.policy
+        )
         return session.wait()
 
     def write_session(

@@ -53,6 +53,7 @@ class ReadOptions(TypedDict, total=False):
     compression: CompressionOption
     max_bytes: int | None
     blobs: BlobsOption
+    snapshot: str | None
     client: Client | object | None
     storage_options: Mapping[str, Any] | None
     progress: ProgressOption
@@ -85,6 +86,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     compression: CompressionOption = "auto",
     max_bytes: int | None = None,
     blobs: BlobsOption = "refs",
+    snapshot: str | None = None,
     client: Client | object | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = "auto",
@@ -104,7 +106,9 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         ``"pt=20260101"``, a mapping, a list of these, a glob, ``"pt >= '20260101'"``,
         ``latest()``, or a callable on a mapping of a partition. No match is an empty frame.
     filters : optional
-        SQL text, tuples as in ``pandas.read_parquet``, or a ``pyarrow.compute.Expression``.
+        SQL text, tuples as in ``pandas.read_parquet``, a ``pyarrow.compute.Expression`` or a
+        ``polars.Expr``. NULL is never equal to anything, nor unequal, as in SQL; expressions of
+        engines mean what they mean there.
     limit : int, optional
         Exactly so many rows, where there are as many.
     index_col : str or sequence of str, optional
@@ -131,6 +135,8 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     blobs : {"refs", "bytes", "files"}
         What stands for a BLOB, also inside arrays, maps and structs: its reference, for
         ``client.read_blobs``; its bytes; or a file, opened when it is read (``StoredBlob``).
+    snapshot : str, optional
+        The version to read, as ``Scan.snapshot()`` pinned it.
     client, storage_options : optional
         Whom to ask; by default the current client.
     progress : bool, "auto" or callable
@@ -160,6 +166,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     [2, 3]
     """
     rows = None if chunksize is None else whole("chunksize", chunksize, 1)
+    asked = _index_names(index_col)
     check_frame(dtype_backend, types_mapper, tz)
     plan = scan_odps(
         source,
@@ -175,16 +182,13 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         compression=compression,
         max_bytes=max_bytes,
         blobs=blobs,
+        snapshot=snapshot,
         client=client,
         storage_options=storage_options,
         progress=progress,
         hints=hints,
     )
-    index = [index_col] if isinstance(index_col, str) else list(index_col or ())
-    names = [column.name for column in plan.schema]
-    if missing := [name for name in index if name not in names]:
-        msg = f"index_col={missing} are not among the columns that are read: {names}"
-        raise ValueError(msg)
+    index = _index(asked, plan)
     if rows is not None:
         return FrameReader(
             plan,
@@ -196,6 +200,29 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         )
     frame = plan.to_pandas(dtype_backend=dtype_backend, types_mapper=types_mapper, tz=tz)
     return frame.set_index(index) if index else frame
+
+
+def _index_names(index_col: object) -> list[str]:
+    """Read ``index_col``, before anything is sent."""
+    if index_col is None:
+        return []
+    names = [index_col] if isinstance(index_col, str) else index_col
+    if not isinstance(names, list | tuple) or any(not isinstance(name, str) for name in names):
+        msg = f"index_col={index_col!r}; expected the name of a column, or a list of names"
+        raise TypeError(msg)
+    lower = [name.lower() for name in names]
+    if len(set(lower)) != len(lower):
+        msg = f"index_col={index_col!r}; a column stands twice"
+        raise ValueError(msg)
+    return list(names)
+
+
+def _index(asked: list[str], plan: Scan) -> list[str]:
+    known = {column.name.lower(): column.name for column in plan.schema}
+    if missing := [name for name in asked if name.lower() not in known]:
+        msg = f"index_col={missing} are not among the columns that are read: {list(known.values())}"
+        raise ValueError(msg)
+    return [known[name.lower()] for name in asked]
 
 
 def scan_odps(  # noqa: PLR0913  the front door
@@ -214,6 +241,7 @@ def scan_odps(  # noqa: PLR0913  the front door
     compression: CompressionOption = "auto",
     max_bytes: int | None = None,
     blobs: BlobsOption = "refs",
+    snapshot: str | None = None,
     client: Client | object | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = False,
@@ -239,15 +267,17 @@ def scan_odps(  # noqa: PLR0913  the front door
     2
     """
     check_progress(progress)
-    for name, value in (("split_size", split_size), ("max_workers", max_workers)):
+    least = {"limit": 0, "split_size": 1, "max_workers": 1}
+    for name, value in zip(least, (limit, split_size, max_workers), strict=True):
         if value is not None:
-            whole(name, value, 1)
+            whole(name, value, least[name])
     text = query_in(source)
     if text is None:
         refuse({"hints": hints}, "a table", "they are settings of a query")
     else:
         of_tables = {"partitions": partitions, "split_size": split_size, "split_by": split_by}
-        refuse({**of_tables, "max_bytes": max_bytes}, "a query", "it is said of tables alone")
+        of_tables |= {"max_bytes": max_bytes, "snapshot": snapshot}
+        refuse(of_tables, "a query", "it is said of tables alone")
     name = table_name(source) if text is None else ""
     asked = client_of(client, storage_options)
     options = ScanOptions(
@@ -265,6 +295,7 @@ def scan_odps(  # noqa: PLR0913  the front door
         plan = Scan(connection=asked, info=asked.describe(asked.ref(name)), options=options)
     else:
         plan = Query.submit(asked, text, hints).plan(options)
+    plan = plan if snapshot is None else plan.at(snapshot)
     if columns is not None:
         if isinstance(columns, str):
             msg = f"columns={columns!r}; expected a list of names, such as [{columns!r}]"

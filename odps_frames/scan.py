@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -13,53 +13,42 @@ from odps_frames import filters as row_filters
 from odps_frames import partitions as partition_choice
 from odps_frames.convert.arrow import normal_schema
 from odps_frames.convert.pandas import check_frame, to_pandas
-from odps_frames.errors import (
-    CastError,
-    CorruptStream,
-    IncompleteRead,
-    SchemaMismatch,
-    ServiceError,
-)
-from odps_frames.model.read import BatchOptions, TimeUnit
-from odps_frames.model.splits import ByRows, whole
-from odps_frames.progress import followed
-from odps_frames.scan_blobs import delivered, file_maker, marked, refuse_files, shown_blobs
+from odps_frames.engines import engine
+from odps_frames.errors import CastError, SchemaMismatch
+from odps_frames.model.read import TimeUnit
+from odps_frames.model.splits import whole
+from odps_frames.scan_blobs import file_maker, marked, refuse_files, shown_blobs
+from odps_frames.scan_opening import Opened, Opening
 from odps_frames.scan_options import ScanOptions
-from odps_frames.scan_rows import Named, needed, previewed, shaped, speakable
-from odps_frames.scan_session import SPLIT_ROWS, Question
+from odps_frames.scan_pinning import pin, take_snapshot, units_of
+from odps_frames.scan_plan import Plan, explained
+from odps_frames.scan_session import Question
+from odps_frames.scan_snapshot import Snapshot
+from odps_frames.scan_split import ScanSplit
 from odps_frames.transport.retry import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import dask.dataframe as dd
+    import duckdb
     import pandas as pd
+    import polars as pl
+    import ray.data
+    from pyarrow import dataset as arrow_dataset
 
     from odps_frames.connection import Connection
     from odps_frames.filters import Condition
     from odps_frames.model.catalog import TableInfo
     from odps_frames.model.schema import Column
-    from odps_frames.model.splits import Split
-    from odps_frames.model.table import InstanceRef, Partition
+    from odps_frames.model.table import InstanceRef
     from odps_frames.partitions import Selection
-    from odps_frames.read.session import ReadSession
+    from odps_frames.scan_snapshot import Pinned
 
     Filters = Any
     DtypeBackend = Literal["pyarrow", "numpy_nullable", "numpy"]
 
 __all__ = ["Scan", "ScanOptions"]
-
-BATCH_ROWS = 65_536
-PREVIEW_ROWS = 1_000
-"""More rows than this are read through a session: a preview may be cut by the service."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """What a scan found when it began: an iterator over its rows, and where they come from."""
-
-    batches: Iterator[pa.RecordBatch]
-    schema: pa.Schema
-    session_id: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +67,8 @@ class Scan:
     options: ScanOptions = field(default_factory=ScanOptions, repr=False)
     instance: InstanceRef | None = None
     """Whose result is read, where it is no table."""
+    pinned: Pinned | None = field(default=None, repr=False)
+    """The version that is read, where it is not the present one."""
 
     @property
     def table(self) -> str:
@@ -119,7 +110,9 @@ class Scan:
         """Keep the rows for which the condition is true; NULL is not true."""
         zone = self.connection.config.timezone
         try:
-            condition = row_filters.parse(filters, self.info.schema, timezone=zone)
+            condition = row_filters.parse(
+                filters, self.info.schema, timezone=zone, arrow=self.options.arrow
+            )
         except KeyError as unknown:
             raise SchemaMismatch(unknown.args[0]) from None
         if condition is None:
@@ -175,8 +168,8 @@ class Scan:
         return frame
 
     def _read(
-        self, meter: Meter, begin: Callable[[Scan, Meter], _Opened]
-    ) -> tuple[_Opened, pa.Table]:
+        self, meter: Meter, begin: Callable[[Scan, Meter], Opened]
+    ) -> tuple[Opened, pa.Table]:
         plan = self
         while True:
             opened = begin(plan, meter)
@@ -189,6 +182,124 @@ class Scan:
                     raise
             # A query's session names no unit: times beyond nanoseconds are found on the way.
             plan = replace(plan, options=replace(how, timestamp_unit=TimeUnit.MICRO))
+
+    def splits(self) -> tuple[ScanSplit, ...]:
+        """Open the read session, and return its pieces, each to be read by any process.
+
+        They are of one version of the table, and together they bring each row once; see
+        ``read_split``.
+
+        Raises
+        ------
+        ValueError
+            Under a limit together with a condition: no piece knows how many rows others bring.
+        """
+        refuse_files(self.schema, self.options.blobs)
+        opening = self._opening if self.row_limit is None else self._opening.by_rows()
+        reading = None if self.row_limit == 0 else opening.reading(opening.chosen(), Meter())
+        if reading is None:
+            return ()
+        pieces = reading.splits()
+        if self.row_limit is not None:
+            first = opening.first_splits(reading)
+            if first is None:
+                msg = (
+                    f"splits() of a scan with limit={self.row_limit} and a condition; expected "
+                    "one of the two. Limit the rows where the splits are put together"
+                )
+                raise ValueError(msg)
+            pieces = first
+        return tuple(ScanSplit.of(piece, reading) for piece in pieces)
+
+    def snapshot(self) -> str:
+        """Pin the present version of the table, or of the selected partitions.
+
+        Returns
+        -------
+        str
+            A token for ``snapshot=`` of ``scan_odps`` and ``read_odps``: every scan that is given
+            it, in any process, reads this version, for as long as a read session lives (a day, on
+            the service). It holds no secret.
+        """
+        if self.instance is not None:
+            msg = "snapshot() of a query, whose result never changes; read its splits() instead"
+            raise ValueError(msg)
+        if self.pinned is not None:
+            return self.pinned.snapshot.token
+        return take_snapshot(self.connection, self._question, Meter()).token
+
+    def at(self, snapshot: str) -> Self:
+        """Read the version that a snapshot pinned.
+
+        Raises
+        ------
+        ValueError
+            For a snapshot of another table, or with other units of time than are asked for.
+        SessionExpired
+            When it is past its life; take another one.
+        """
+        wanted = Snapshot.parse(snapshot)
+        if self.instance is not None or wanted.table != self.info.ref:
+            msg = f"the snapshot is of {wanted.table}, not of {self.table}"
+            raise ValueError(msg)
+        options = units_of(wanted, self.options)
+        pinned = pin(self.connection, wanted)
+        info = replace(self.info, schema=pinned.info.schema)
+        return replace(self, pinned=pinned, info=info, options=options)
+
+    def count_rows(self) -> int:
+        """Count the rows; no row is read for that, unless a condition on data columns asks it."""
+        known = self._opening.counted(Meter())
+        if known is not None:
+            return known if self.row_limit is None else min(known, self.row_limit)
+        with contextlib.closing(self.select().to_batches()) as batches:
+            return sum(batch.num_rows for batch in batches)
+
+    def explain(self) -> Plan:
+        """Tell what will be read, how, and how much of it there is; no row is read."""
+        opening = self._opening
+        chosen = opening.chosen()
+        if self.row_limit == 0 or opening.previews(chosen):
+            return explained(opening, chosen, None)
+        return explained(opening, chosen, opening.reading(chosen, Meter()))
+
+    def dataset(self) -> arrow_dataset.Dataset:
+        """Return it as a dataset of pyarrow, into which engines push columns and filters."""
+        found: arrow_dataset.Dataset = engine("dataset").dataset_of(self)
+        return found
+
+    def to_polars(self) -> pl.DataFrame:
+        """Read into a Polars DataFrame."""
+        found: pl.DataFrame = engine("polars").to_polars(self)
+        return found
+
+    def lazy(self) -> pl.LazyFrame:
+        """Return a Polars LazyFrame, which pushes columns, filters and limits into the scan."""
+        found: pl.LazyFrame = engine("polars").lazy(self)
+        return found
+
+    def to_duckdb(
+        self,
+        name: str | duckdb.DuckDBPyConnection | None = None,
+        con: duckdb.DuckDBPyConnection | str | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """Return a relation of DuckDB, which pushes columns and filters into the scan.
+
+        With ``name`` it is a view of that name too; ``con`` is by default DuckDB's own default
+        connection. The two may stand in either order.
+        """
+        found: duckdb.DuckDBPyRelation = engine("duckdb").to_duckdb(self, name, con)
+        return found
+
+    def to_dask(self) -> dd.DataFrame:
+        """Return a Dask DataFrame with a partition for each split, of one read session."""
+        found: dd.DataFrame = engine("dask").to_dask(self)
+        return found
+
+    def to_ray(self) -> ray.data.Dataset:
+        """Return a Ray Dataset, whose tasks read the splits of one read session."""
+        found: ray.data.Dataset = engine("ray").to_ray(self)
+        return found
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """Read the first rows into a DataFrame."""
@@ -205,19 +316,17 @@ class Scan:
         opened = self._delivered(meter)
         return opened.schema, opened.batches, self._facts(opened, meter, None, time.monotonic())
 
-    def _in_arrow(self, meter: Meter) -> _Opened:
+    def _in_arrow(self, meter: Meter) -> Opened:
         refuse_files(self.schema, self.options.blobs)
         opened = self._delivered(meter)
         return replace(opened, schema=marked(opened.schema, self.schema, self.options.blobs))
 
-    def _delivered(self, meter: Meter) -> _Opened:
+    def _delivered(self, meter: Meter) -> Opened:
         """Begin to read; blobs are what they were asked for as."""
-        opened = self._open(meter)
-        read = functools.partial(self.connection.read_blobs, meter=meter)
-        return replace(opened, batches=delivered(opened.batches, self.schema, read, self.options))
+        return self._opening.open(meter)
 
     def _facts(
-        self, opened: _Opened, meter: Meter, n_rows: int | None, started: float
+        self, opened: Opened, meter: Meter, n_rows: int | None, started: float
     ) -> dict[str, Any]:
         return {
             "source": self.table,
@@ -239,104 +348,16 @@ class Scan:
             options=self.options,
         )
 
+    @property
+    def _opening(self) -> Opening:
+        return Opening(
+            connection=self.connection,
+            question=self._question,
+            columns=self.schema,
+            limit=self.row_limit,
+            instance=self.instance,
+            pinned=self.pinned,
+        )
+
     def _output(self, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(names) if self.columns is None else self.columns
-
-    def _open(self, meter: Meter) -> _Opened:
-        if self.row_limit == 0:
-            return self._empty()
-        if self.instance is not None:
-            return self._result(self.instance, meter)
-        chosen = self._question.partitions(self.connection)
-        if chosen == ():
-            return self._empty()
-        first = self._preview(chosen, meter)
-        if first is not None:
-            return first
-        session = self._question.open(self.connection, chosen, meter)
-        self.options.check_size(self.table, session.info.stats.estimated_bytes)
-        exact = named = None
-        if chosen is not None and not speakable(chosen):
-            exact = frozenset(chosen)
-        elif chosen is not None and self.selections:
-            named = Named.of(self.info.schema, chosen)
-        return self._streamed(session, meter, exact=exact, named=named)
-
-    def _streamed(
-        self,
-        session: ReadSession,
-        meter: Meter,
-        *,
-        splits: tuple[Split, ...] | None = None,
-        columns: tuple[str, ...] | None = None,
-        exact: frozenset[Partition] | None = None,
-        named: Named | None = None,
-    ) -> _Opened:
-        schema = normal_schema(self.schema, session.spec.arrow)
-        batches = session.batches(
-            splits,
-            options=BatchOptions(
-                max_rows=min(BATCH_ROWS, self.row_limit or BATCH_ROWS),
-                columns=columns,
-                accept_encoding=self.options.compression.content_encoding,
-            ),
-            validate=self.options.validate,
-            max_workers=self.options.max_workers,
-            ordered=self.options.preserve_order,
-            meter=meter,
-        )
-        stats = session.info.stats
-        shown = followed(
-            batches,
-            meter,
-            self.options.progress,
-            label=f"reading {self.info.ref.table}",
-            total=stats.estimated_rows if self.instance is None else session.info.n_rows,
-        )
-        rows = shaped(
-            shown,
-            schema,
-            condition=self.condition,
-            exact=exact,
-            named=named,
-            limit=self.row_limit,
-        )
-        return _Opened(rows, schema, session.session_id)
-
-    def _result(self, instance: InstanceRef, meter: Meter) -> _Opened:
-        """The rows of a query: its session is read by ranges, and by columns only then."""
-        by = ByRows(SPLIT_ROWS)
-        session = self.connection.read_session(
-            instance, meter=meter, arrow=self.options.arrow, split_by=by
-        )
-        columns, _ = needed(self.info.schema, self.columns, self.condition, by_partition=False)
-        splits = session.splits
-        if self.row_limit is not None and self.condition is None:
-            first = min(self.row_limit, session.info.n_rows or 0)
-            splits = replace(session.info, n_rows=first).splits(by)
-        return self._streamed(session, meter, splits=splits, columns=columns)
-
-    def _empty(self) -> _Opened:
-        return _Opened(iter(()), self.arrow_schema, None)
-
-    def _preview(self, chosen: tuple[Partition, ...] | None, meter: Meter) -> _Opened | None:
-        """The first rows without a session, where the service gives as many as are wanted."""
-        if (
-            self.row_limit is None
-            or self.row_limit > PREVIEW_ROWS
-            or self.condition is not None
-            or (chosen is not None and (len(chosen) > 1 or not speakable(chosen)))
-            or self.options.timestamp_unit is not None
-            or self.options.datetime_unit is not None
-        ):
-            return None
-        try:
-            batches = previewed(
-                self.connection, self.info, self.columns, chosen, limit=self.row_limit, meter=meter
-            )
-        except (ServiceError, CastError, CorruptStream, IncompleteRead):
-            return None  # a session says better what is wrong, if anything is
-        if sum(batch.num_rows for batch in batches) < self.row_limit:
-            return None
-        rows = shaped(iter(batches), self.arrow_schema, limit=self.row_limit)
-        return _Opened(rows, self.arrow_schema, None)

@@ -90,12 +90,24 @@ class Question:
             What the service said to the first way of asking, when it refused every one.
         """
         try:
-            return self._open(connection, chosen, meter)
+            return self.ask(connection, chosen, meter)
         except NotFound:
             if self.selections or chosen is None:
                 raise
             # Nobody named the partition that has gone meanwhile, but a filter on all of them.
-            return self._open(connection, None, meter)
+            return self.ask(connection, None, meter)
+
+    def counted_by_partitions(self) -> bool:
+        """Whether whole partitions meet the condition or not, so that counts of them are exact."""
+        if self.condition is None:
+            return True
+        names = row_filters.columns_of(self.condition)
+        partitions = {name.lower() for name in self.info.schema.partition_names}
+        return (
+            bool(names)
+            and {name.lower() for name in names or ()} <= partitions
+            and self.options.push_down
+        )
 
     def has_timestamps(self) -> bool:
         """Whether there are columns to be read of which the unit may have to be another."""
@@ -107,9 +119,10 @@ class Question:
             self.info.schema, self.columns, self.condition, by_partition=bool(self.selections)
         )
 
-    def _open(
+    def ask(
         self, connection: Connection, chosen: tuple[Partition, ...] | None, meter: Meter
     ) -> ReadSession:
+        """Open the session over these partitions, which must all be there."""
         data, partition = self._needed()
         named = chosen is not None and speakable(chosen)
         wanted: dict[str, Any] = {

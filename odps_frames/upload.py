@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from odps_frames.write.fan import write_blocks
 from odps_frames.write_options import WriteResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from odps_frames.connection import Connection
     from odps_frames.model.schema import Column
     from odps_frames.model.table import TableRef
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from odps_frames.preparation import Prepared
     from odps_frames.write_options import WriteOptions
 
-__all__ = ["upload"]
+__all__ = ["check_same", "refused", "table_ready", "upload"]
 
 
 def upload(
@@ -33,26 +36,40 @@ def upload(
     started = time.monotonic()
     prepared = prepare(connection, data, ref, options)
     if prepared is None:
-        return _refused(ref, options, started)
+        return refused(ref, options, started)
+    try:
+        with table_ready(connection, ref, prepared, options):
+            return _send(connection, ref, prepared, started)
+    except TakenError:
+        return refused(ref, options, started)
+
+
+@contextlib.contextmanager
+def table_ready(
+    connection: Connection, ref: TableRef, prepared: Prepared, options: WriteOptions
+) -> Iterator[None]:
+    """Make what is missing of the place; it goes again when the block fails and left it empty.
+
+    Raises
+    ------
+    TakenError
+        When the place was to be ours, and somebody else had it first.
+    """
     flow, key = prepared.flow, prepared.key
     fresh = options.mode in ("error", "ignore")
     alone = fresh or (bool(key) and options.mode != "upsert")
     place = Place(connection, ref, options.partition if fresh and not flow.target.dynamic else None)
-    made = place.made(
+    with place.made(
         prepared.schema if prepared.new else None,
         lifecycle=options.lifecycle,
         alone=alone,
         primary_key=key,
-    )
-    try:
-        with made:
-            add_columns(connection, ref, prepared.added)
-            return _send(connection, ref, prepared, started)
-    except TakenError:
-        return _refused(ref, options, started)
+    ):
+        add_columns(connection, ref, prepared.added)
+        yield
 
 
-def _refused(ref: TableRef, options: WriteOptions, started: float) -> WriteResult:
+def refused(ref: TableRef, options: WriteOptions, started: float) -> WriteResult:
     """What becomes of a write to a place that is taken."""
     if options.mode == "ignore":
         return _nothing(ref, started)
@@ -79,7 +96,7 @@ def _send(
         overwrite=target.overwrite,
     )
     with session:
-        _check_same(connection, ref, prepared)
+        check_same(connection, ref, prepared)
         placer = BlobPlacer(
             session, flow.schema, prepared.blobs, connection, n_workers=options.n_streams
         )
@@ -105,7 +122,7 @@ def _send(
     )
 
 
-def _check_same(connection: Connection, ref: TableRef, prepared: Prepared) -> None:
+def check_same(connection: Connection, ref: TableRef, prepared: Prepared) -> None:
     """Refuse a table that was made anew, with other columns, since the write was planned.
 
     The session is of the table that was there when it was opened, and refuses every later one.

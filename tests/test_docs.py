@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +44,9 @@ def test_a_page_does_what_it_says(
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for example in examples(page):
+        if 'if __name__ == "__main__":' in example.code:
+            assert run_as_program(example.code, tmp_path) == example.output
+            continue
         # Line numbers of the page stand in tracebacks.
         source = compile("\n" * example.line + example.code, page, "exec")
         printed = io.StringIO()
@@ -52,6 +57,17 @@ def test_a_page_does_what_it_says(
             print(printed.getvalue(), end="")  # for the report of a failure  # noqa: T201
         if example.output is not None:
             assert printed.getvalue() == example.output, f"{page}, line {example.line}"
+
+
+def run_as_program(code: str, folder: Path) -> str:
+    """Run a block that is a whole program, as one that starts other processes must be."""
+    program = folder / "program.py"
+    program.write_text(code, encoding="utf-8")
+    run = subprocess.run(  # noqa: S603  the page is ours
+        [sys.executable, "-W", "error", str(program)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
 
 
 def test_the_pages_that_teach_have_code() -> None:

@@ -3,7 +3,7 @@
 from odps_frames.filters.condition import Condition, both, columns_of
 from odps_frames.filters.mask import apply, mask
 from odps_frames.filters.parsing import parse
-from odps_frames.filters.printing import to_sql
+from odps_frames.filters.printing import described, to_sql
 from odps_frames.filters.pushing import about_partitions, pushed
 from odps_frames.filters.tokens import Unreadable
 
@@ -14,6 +14,7 @@ __all__ = [
     "apply",
     "both",
     "columns_of",
+    "described",
     "mask",
     "parse",
     "pushed",

@@ -17,6 +17,7 @@ from odps_frames.filters.condition import (
     Like,
     Moment,
     Not,
+    Opaque,
     Or,
 )
 from odps_frames.filters.literals import is_floating
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from odps_frames.filters.condition import Value
     from odps_frames.model.schema import Column
 
-__all__ = ["quote_name", "quote_text", "to_sql"]
+__all__ = ["described", "quote_name", "quote_text", "to_sql"]
 
 _MAX_WHOLE = 2**63 - 1
 _MAX_DIGITS = 38
@@ -41,13 +42,31 @@ class _Unsayable(Exception):
 def to_sql(condition: Condition) -> str | None:
     """Say a condition in SQL; None when its words would not mean the same to the service.
 
-    Arrow expressions cannot be said, nor constants beyond the service's types. The opposite of
+    Expressions of engines cannot be said, nor constants beyond the service's types. The opposite of
     an order of floats is not said either, because services differ on where NaN stands.
     """
     try:
         return _say(condition)
     except _Unsayable:
         return None
+
+
+def described(condition: Condition) -> str:
+    """Say a condition for people: in SQL, as far as there are words for it."""
+    said = to_sql(condition)
+    if said is not None:
+        return said
+    match condition:
+        case And(terms):
+            return " and ".join(map(described, terms))
+        case Or(terms):
+            return "(" + " or ".join(map(described, terms)) + ")"
+        case Not(term):
+            return f"not ({described(term)})"
+        case Expression(expression=expression):
+            return str(expression)
+        case _:
+            return "null" if isinstance(condition, Constant) else repr(condition)
 
 
 def quote_name(name: str) -> str:
@@ -80,7 +99,7 @@ def _say(condition: Condition) -> str:
             )
         case In() | IsNull() | Like():
             return _say_member(condition, "")
-        case Constant() | Expression():
+        case Constant() | Opaque() | Expression():
             raise _Unsayable
 
 

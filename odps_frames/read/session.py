@@ -127,6 +127,11 @@ class ReadSession:
         return self.info.session_id
 
     @property
+    def route_token(self) -> str | None:
+        """The token by which the service finds the session again, as it last said it."""
+        return self._envelope.route_token
+
+    @property
     def splits(self) -> tuple[Split, ...]:
         """The pieces of the session, in the order of the rows.
 

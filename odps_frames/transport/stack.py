@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING
 
 from odps_frames.credentials import CredentialSource
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from odps_frames.config import Config
     from odps_frames.transport.base import Transport
 
-__all__ = ["transport_of"]
+__all__ = ["shared_transport", "transport_of"]
+
+MAX_SHARED = 16
+"""So many transports a process keeps for what comes to it from others."""
 
 
 def transport_of(
@@ -36,9 +40,23 @@ def transport_of(
     transport = RetryingTransport(
         IdentityTransport(lowest, config, CredentialSource(config)),
         policy or RetryPolicy(max_attempts=config.max_attempts, total_seconds=config.timeout.total),
-        recipe=functools.partial(transport_of, config) if http is not None else None,
+        recipe=functools.partial(shared_transport, config) if http is not None else None,
         life=None if http is None else Life(http.close),
     )
     if http is not None:
         http.ask = transport
     return transport
+
+
+def shared_transport(config: Config) -> RetryingTransport:
+    """Return the transport of this process for some settings.
+
+    Tasks that come to a worker one by one share it, and so the sockets that it keeps open; a fork
+    has one of its own. Nobody closes it.
+    """
+    return _shared(os.getpid(), config)
+
+
+@functools.lru_cache(maxsize=MAX_SHARED)
+def _shared(pid: int, config: Config) -> RetryingTransport:  # noqa: ARG001  each process has its own
+    return transport_of(config)

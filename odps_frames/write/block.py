@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from odps_frames.transport.base import Transport
     from odps_frames.wire.envelope import Envelope
 
-__all__ = ["BlockReceipt", "BlockStreams", "BlockWriter"]
+__all__ = ["BlockReceipt", "BlockStreams", "BlockWriter", "StreamReceipt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,23 @@ class BlockReceipt:
     """Bytes of Arrow data before compression."""
     message: str | None = None
     """What the commit names a block of the block protocol by."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReceipt:
+    """What one writer brought, for the owner of the session to commit; small, and it pickles."""
+
+    blocks: tuple[BlockReceipt, ...]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all its blocks."""
+        return sum(block.n_rows for block in self.blocks)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of Arrow data before compression."""
+        return sum(block.n_bytes for block in self.blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

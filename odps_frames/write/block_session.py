@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from odps_frames.wire.envelope import Envelope
     from odps_frames.wire.http import Request
     from odps_frames.write.block import BlockReceipt
+    from odps_frames.write.recipe import SessionRecipe
     from odps_frames.write.session import Codec, Named
 
 __all__ = ["BlockSession"]
@@ -77,6 +78,13 @@ class BlockSession(WriteSession):
         """Learn of a session that somebody else made; blocks are then numbered by the caller."""
         self._learn(info)
         self.status = info.status
+
+    def recipe(self) -> SessionRecipe:
+        """Refuse it: numbers of blocks are given out by whoever knows them all."""
+        raise ValueError(
+            "recipe() of a session with numbered blocks; let workers join it by its id, with "
+            "numbers of their own (write_session(…, session_id=…)), or use mode='batch'"
+        )
 
     def _learn(self, info: WriteSessionInfo) -> None:
         if info.schema is None:

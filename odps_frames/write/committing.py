@@ -127,6 +127,14 @@ class Committing(abc.ABC):
         else:
             self._abort_after(error)
 
+    def give_up(self, error: BaseException | None = None) -> None:
+        """Abort what was not committed, as leaving the ``with`` block by an exception does.
+
+        It waits no longer than two seconds for the service; the exception, where there is one,
+        is told of what went wrong.
+        """
+        self._abort_after(error or Exception())
+
     def _commit(self, request: Request) -> None:
         """Send a commit, and do not rest before its outcome is known."""
         self._commit_sent = True

@@ -26,8 +26,11 @@ def write_blocks(
     *,
     n_streams: int = DEFAULT_STREAMS,
     block_bytes: int | None = None,
+    name: str = "",
 ) -> list[BlockReceipt]:
     """Send batches as blocks, ``n_streams`` at a time; receipts come in their order.
+
+    Several flows into one session have ``name``s that differ.
 
     At most ``n_streams`` blocks are on their way and one is being filled. With no rows at all
     one empty block is sent, so that the session has a stream to commit. The first error stops
@@ -38,7 +41,7 @@ def write_blocks(
     for number, block in enumerate(_cut(batches, block_bytes or BLOCK_BYTES)):
         while len(waiting) >= n_streams:
             waiting = _first_done(waiting)
-        started.append(_start(blocks, str(number), block))
+        started.append(_start(blocks, f"{name}{number}", block))
         waiting.add(started[-1])
         del block  # the worker alone holds it, and lets go of it when it is sent
     while waiting:

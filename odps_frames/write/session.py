@@ -22,9 +22,10 @@ from odps_frames.wire.write_session import (
 )
 from odps_frames.write.blob_methods import BlobMethods
 from odps_frames.write.blobs import BlobUploads
-from odps_frames.write.block import BlockReceipt, BlockStreams, BlockWriter
+from odps_frames.write.block import BlockReceipt, BlockStreams, BlockWriter, StreamReceipt
 from odps_frames.write.committing import Committing
 from odps_frames.write.one_stream import OneStream
+from odps_frames.write.recipe import SessionRecipe
 from odps_frames.write.stream import TableWriter
 from odps_frames.write.writers import Writers
 
@@ -68,6 +69,7 @@ class WriteSession(BlobMethods, Committing):
         self._lock = threading.Lock()
         self._receipts: dict[str, BlockReceipt] = {}
         self._writers = Writers()
+        self._shared = False
         self._blobs = BlobUploads(
             transport,
             spec,
@@ -245,7 +247,42 @@ class WriteSession(BlobMethods, Committing):
         writer = TableWriter(self, OneStream.resume(self.blocks(schema, compression), stream))
         return self._writers.add(str(index), writer, replaces=True)
 
-    def accept(self, receipts: Iterable[BlockReceipt]) -> None:
+    def recipe(self) -> SessionRecipe:
+        """Return what lets workers write into this session, in whatever process.
+
+        Each opens streams of its own with ``recipe.open_stream(…)`` and gives back the
+        ``receipt`` of its writer; ``accept`` takes them here, and the commit names just these.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> import odps_frames as of
+        >>> with of.local() as client:
+        ...     table = client.create_table("t", {"id": "bigint"})
+        ...     batch = pa.record_batch({"id": [1, 2]})
+        ...     with client.write_session("t") as session:
+        ...         recipe = session.recipe()
+        ...         with recipe.open_stream(schema=batch.schema) as writer:
+        ...             writer.write(batch)
+        ...         session.accept([writer.receipt])
+        ...     len(of.read_odps("t"))
+        2
+        """
+        if self.spec.mode.streams:
+            raise ValueError(
+                f"recipe() of a session in mode {self.spec.mode.value}, where rows are shown by "
+                "themselves; let each worker open a session of its own"
+            )
+        self._shared = True
+        return SessionRecipe(
+            kind=type(self),
+            transport=self._transport,
+            spec=self.spec,
+            session_id=self.session_id,
+            envelope=self._envelope,
+        )
+
+    def accept(self, receipts: Iterable[BlockReceipt | StreamReceipt]) -> None:
         """Note blocks that the commit is to name; a block counts once, however often it is told.
 
         Of several versions of a stream, or attempts at a block, the highest counts.
@@ -255,8 +292,13 @@ class WriteSession(BlobMethods, Committing):
         ValueError
             For a receipt of another session, or when two writers made the same attempt at a block.
         """
+        told = [
+            block
+            for receipt in receipts
+            for block in (receipt.blocks if isinstance(receipt, StreamReceipt) else (receipt,))
+        ]
         with self._lock:
-            for receipt in receipts:
+            for receipt in told:
                 if receipt.stream.session_id != self.session_id:
                     msg = f"{receipt} is not of session {self.session_id}; it was written elsewhere"
                     raise ValueError(msg)
@@ -305,6 +347,12 @@ class WriteSession(BlobMethods, Committing):
         if streams is None or streams == "closed":
             told = len(self._receipts) if streams is None else 1
             self._writers.check_finished(n_receipts=told, shown=self.commits_itself)
+        if streams is None and self._shared and not self._receipts:
+            raise ValueError(
+                "recipe() was given to workers, and no receipt came back: accept() what they "
+                "return. commit('closed') takes every stream that was closed, those of tasks "
+                "that were tried again too; abort() gives all up"
+            )
         if self.commits_itself:
             if streams is not None:
                 msg = "the rows of this session are visible as they are taken; nothing is named"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
 
+from odps_frames.write.block import StreamReceipt
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -74,6 +76,19 @@ class TableWriter:
     def receipts(self) -> tuple[BlockReceipt, ...]:
         """What arrived, for the commit to name."""
         return self._sink.receipts
+
+    @property
+    def receipt(self) -> StreamReceipt:
+        """What the owner of the session is to accept, once the writer is closed.
+
+        Raises
+        ------
+        ValueError
+            Before that, as rows may be missing from it.
+        """
+        if not self._closed:
+            raise ValueError("the receipt of a writer that is not closed; close() it first")
+        return StreamReceipt(self.receipts)
 
     @property
     def row_offset(self) -> int | None:

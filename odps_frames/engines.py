@@ -1,0 +1,32 @@
+"""Engines by name: imported when they are first asked for, and missed with the remedy."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["ENGINES", "engine"]
+
+ENGINES = ("dask", "dataset", "duckdb", "polars", "ray")
+"""The modules of ``odps_frames.integrations``; those of optional packages have an extra each."""
+
+
+def engine(name: str) -> ModuleType:
+    """Return the module of an engine.
+
+    Raises
+    ------
+    ImportError
+        When its package is not installed; the message says what to install.
+    """
+    try:
+        return importlib.import_module(f"odps_frames.integrations.{name}")
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").partition(".")[0]
+        if package == "odps_frames":
+            raise
+        msg = f"{package} is not installed; pip install 'odps-frames[{name}]'"
+        raise ImportError(msg, name=missing.name) from None

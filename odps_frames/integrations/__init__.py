@@ -1,0 +1,1 @@
+"""Engines of dataframes, one module each; none is imported before it is asked for."""
