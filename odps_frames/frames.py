@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from odps_frames.scan import DtypeBackend
     from odps_frames.scan_options import BlobsOption
 
-__all__ = ["CompressionOption", "compression_of", "read_odps", "scan_odps"]
+__all__ = ["CompressionOption", "compression_of", "index_names", "read_odps", "scan_odps"]
 
 CompressionOption = Literal["auto", "lz4", "zstd"] | None
 
@@ -185,11 +185,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         progress=progress,
         hints=hints,
     )
-    index = [index_col] if isinstance(index_col, str) else list(index_col or ())
-    names = [column.name for column in plan.schema]
-    if missing := [name for name in index if name not in names]:
-        msg = f"index_col={missing} are not among the columns that are read: {names}"
-        raise ValueError(msg)
+    index = index_names(plan, index_col)
     if rows is not None:
         return FrameReader(
             plan,
@@ -281,6 +277,22 @@ def scan_odps(  # noqa: PLR0913  the front door
     plan = plan.partitions(partitions)
     plan = plan if filters is None else plan.filter(filters)
     return plan if limit is None else plan.limit(limit)
+
+
+def index_names(plan: Scan, index_col: str | Sequence[str] | None) -> list[str]:
+    """Name the columns that become the index.
+
+    Raises
+    ------
+    ValueError
+        When they are not read.
+    """
+    index = [index_col] if isinstance(index_col, str) else list(index_col or ())
+    names = [column.name for column in plan.schema]
+    if missing := [name for name in index if name not in names]:
+        msg = f"index_col={missing} are not among the columns that are read: {names}"
+        raise ValueError(msg)
+    return index
 
 
 def compression_of(compression: CompressionOption, config: Config) -> Compression:
