@@ -110,7 +110,9 @@ class Scan:
         """Keep the rows for which the condition is true; NULL is not true."""
         zone = self.connection.config.timezone
         try:
-            condition = row_filters.parse(filters, self.info.schema, timezone=zone)
+            condition = row_filters.parse(
+                filters, self.info.schema, timezone=zone, arrow=self.options.arrow
+            )
         except KeyError as unknown:
             raise SchemaMismatch(unknown.args[0]) from None
         if condition is None:

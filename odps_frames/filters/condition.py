@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pyarrow.compute as pc
 
     from odps_frames.model.schema import Column
 
@@ -26,6 +24,7 @@ __all__ = [
     "Like",
     "Moment",
     "Not",
+    "Opaque",
     "Or",
     "Value",
     "all_of",
@@ -135,14 +134,26 @@ class Or:
     terms: tuple[Condition, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A part of an expression that has no words here: it may be true, false or unknown."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """An Arrow expression, kept as it is; equal to itself only, as Arrow compares by building."""
+    """A condition of Arrow or Polars, kept as it is; equal to itself only, as both build."""
 
-    expression: pc.Expression
+    expression: Any
+    """A ``pyarrow.compute.Expression`` or a ``polars.Expr``; its own engine decides on the rows."""
+    names: tuple[tuple[str, Column], ...] | None
+    """The columns by the names that it has for them; None when nobody can tell."""
+    implied: Condition
+    """The same in terms of ours: for no row false or unknown where the expression is true."""
 
 
-Condition: TypeAlias = Constant | Comparison | In | IsNull | Like | Not | And | Or | Expression
+Condition: TypeAlias = (
+    Constant | Comparison | In | IsNull | Like | Not | And | Or | Opaque | Expression
+)
 
 
 def all_of(terms: Iterable[Condition]) -> Condition:
@@ -165,7 +176,7 @@ def both(first: Condition, second: Condition) -> Condition:
 def columns_of(condition: Condition) -> frozenset[str] | None:
     """Return the columns that a condition needs; None when nobody can tell."""
     match condition:
-        case Constant():
+        case Constant() | Opaque():
             return frozenset()
         case Comparison(column=column) | In(column=column) | IsNull(column) | Like(column=column):
             return frozenset({column.name})
@@ -179,5 +190,5 @@ def columns_of(condition: Condition) -> frozenset[str] | None:
                     return None
                 found |= names
             return found
-        case Expression():
-            return None  # Arrow tells no names, and tells names in text only
+        case Expression(names=known):
+            return None if known is None else frozenset(column.name for _, column in known)

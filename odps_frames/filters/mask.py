@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute
 
+from odps_frames.filters.arrow_expression import evaluate_arrow
 from odps_frames.filters.comparing import check_kind, compare, contained
 from odps_frames.filters.condition import (
     And,
@@ -19,10 +20,11 @@ from odps_frames.filters.condition import (
     IsNull,
     Like,
     Not,
+    Opaque,
     Or,
 )
-from odps_frames.filters.expression import evaluate_expression
 from odps_frames.filters.literals import is_text
+from odps_frames.filters.polars_expression import evaluate_polars
 from odps_frames.model.types import CharType
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def apply(condition: Condition, batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.filter(mask(condition, batch))
 
 
-def _evaluate(  # noqa: PLR0911  one line a kind of condition
+def _evaluate(  # noqa: C901, PLR0911  one line a kind of condition
     condition: Condition, batch: pa.RecordBatch
 ) -> Any:  # noqa: ANN401  an array of truth values
     match condition:
@@ -74,7 +76,23 @@ def _evaluate(  # noqa: PLR0911  one line a kind of condition
         case Or(terms):
             return functools.reduce(pc.or_kleene, (_evaluate(term, batch) for term in terms))
         case Expression():
-            return evaluate_expression(condition, batch)
+            return _of_engine(condition, batch)
+        case Opaque():
+            raise TypeError("a part without words was to be applied")  # it is for pushing alone
+
+
+def _of_engine(condition: Expression, batch: pa.RecordBatch) -> Any:  # noqa: ANN401  an array of truth values
+    rows = batch
+    if condition.names:
+        arrays = [_decoded(_find(batch, column)) for _, column in condition.names]
+        rows = pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in condition.names])
+    if isinstance(condition.expression, pa.compute.Expression):
+        return evaluate_arrow(condition.expression, rows)
+    return evaluate_polars(condition.expression, rows)
+
+
+def _decoded(array: Any) -> Any:  # noqa: ANN401  an array of any type
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _find(batch: pa.RecordBatch, column: Column) -> Any:  # noqa: ANN401  an array of any type
@@ -89,9 +107,7 @@ def _find(batch: pa.RecordBatch, column: Column) -> Any:  # noqa: ANN401  an arr
 
 
 def _column(batch: pa.RecordBatch, column: Column) -> Any:  # noqa: ANN401  an array of any type
-    array = _find(batch, column)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = _decoded(_find(batch, column))
     if is_text(column.type):
         check_kind(array, "")
     if isinstance(column.type, CharType):

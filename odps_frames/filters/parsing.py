@@ -9,34 +9,42 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute
 
-from odps_frames.filters.condition import Condition, Expression
+from odps_frames.filters.arrow_expression import parse_arrow
+from odps_frames.filters.polars_expression import is_polars, parse_polars
 from odps_frames.filters.sql_text import parse_sql
 from odps_frames.filters.tuples import parse_tuples
+from odps_frames.model.read import ArrowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from odps_frames.filters.condition import Condition
     from odps_frames.model.schema import TableSchema
 
 __all__ = ["parse"]
 
 
 def parse(
-    filters: str | Sequence[object] | pa.compute.Expression | None,
+    filters: str | Sequence[object] | object | None,
     schema: TableSchema,
     *,
     timezone: str = "UTC",
+    arrow: ArrowOptions | None = None,
 ) -> Condition | None:
     """Read a condition on the rows of a table; None where there is none.
 
     Parameters
     ----------
     filters
-        SQL text, tuples as in ``pandas.read_parquet``, or an Arrow expression.
+        SQL text, tuples as in ``pandas.read_parquet``, or an expression of Arrow or Polars.
     schema
         Whose columns may be named, in any letter case.
     timezone
         Zone of the times that are written without one, against columns that hold instants.
+        Expressions of engines have rules of their own: columns of times have no zone there, and
+        show UTC.
+    arrow
+        Units in which the rows come, for expressions of engines.
 
     Raises
     ------
@@ -57,13 +65,15 @@ def parse(
     if filters is None:
         return None
     if isinstance(filters, pa.compute.Expression):
-        return Expression(filters)
+        return parse_arrow(filters, schema, arrow or ArrowOptions())
+    if is_polars(filters):
+        return parse_polars(filters, schema, arrow or ArrowOptions())
     if isinstance(filters, str):
         return parse_sql(filters, schema, zone) if filters.strip() else None
     if isinstance(filters, list | tuple):
         return parse_tuples(list(filters), schema, zone)
     msg = (
         f"not filters: {filters!r}; expected SQL text, a list of tuples "
-        "(column, operator, value) or a pyarrow.compute.Expression"
+        "(column, operator, value), a pyarrow.compute.Expression or a polars.Expr"
     )
     raise TypeError(msg)

@@ -17,6 +17,7 @@ from odps_frames.filters.condition import (
     Like,
     Moment,
     Not,
+    Opaque,
     Or,
 )
 from odps_frames.filters.literals import is_floating
@@ -41,7 +42,7 @@ class _Unsayable(Exception):
 def to_sql(condition: Condition) -> str | None:
     """Say a condition in SQL; None when its words would not mean the same to the service.
 
-    Arrow expressions cannot be said, nor constants beyond the service's types. The opposite of
+    Expressions of engines cannot be said, nor constants beyond the service's types. The opposite of
     an order of floats is not said either, because services differ on where NaN stands.
     """
     try:
@@ -62,7 +63,7 @@ def described(condition: Condition) -> str:
             return "(" + " or ".join(map(described, terms)) + ")"
         case Not(term):
             return f"not ({described(term)})"
-        case Expression(expression):
+        case Expression(expression=expression):
             return str(expression)
         case _:
             return "null" if isinstance(condition, Constant) else repr(condition)
@@ -98,7 +99,7 @@ def _say(condition: Condition) -> str:
             )
         case In() | IsNull() | Like():
             return _say_member(condition, "")
-        case Constant() | Expression():
+        case Constant() | Opaque() | Expression():
             raise _Unsayable
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import struct
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from odps_frames.filters.condition import (
     And,
@@ -19,10 +20,13 @@ from odps_frames.filters.condition import (
     Comparison,
     Condition,
     Constant,
+    Expression,
     In,
     IsNull,
+    Like,
     Moment,
     Not,
+    Opaque,
     Or,
     all_of,
     any_of,
@@ -62,34 +66,78 @@ def pushed(condition: Condition, schema: TableSchema) -> str | None:
 
     Conditions on partition columns are left to the choice of partitions.
     """
-    partitions = {name.lower() for name in schema.partition_names}
-    terms = [
-        wider
-        for term in _conjuncts(condition)
-        if _data_only(term, partitions) and (wider := _wider(term)) is not None
-    ]
-    text = to_sql(all_of(terms)) if terms else None
+    wider = _wider(_about(condition, frozenset(map(str.lower, schema.names))))
+    text = None if wider is None else to_sql(wider)
     return None if text is None or len(text) > MAX_LETTERS else text
 
 
 def about_partitions(condition: Condition, schema: TableSchema) -> Condition | None:
-    """Return the part of a condition that partitions as a whole meet or do not."""
-    partitions = {name.lower() for name in schema.partition_names}
+    """Return what partitions as a whole must meet for rows of theirs to meet the condition.
+
+    Where the condition asks about nothing else, it is the condition itself.
+    """
+    partitions = frozenset(map(str.lower, schema.partition_names))
     terms = []
     for term in _conjuncts(condition):
         names = columns_of(term)
-        if names and {name.lower() for name in names} <= partitions:
+        if names is not None and {name.lower() for name in names} <= partitions:
             terms.append(term)
-    return all_of(terms) if terms else None
+        else:
+            terms.append(_bound(_about(term, partitions), upper=True))
+    found = all_of(terms)
+    return found if columns_of(found) else None
 
 
 def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
     return condition.terms if isinstance(condition, And) else (condition,)
 
 
-def _data_only(term: Condition, partitions: set[str]) -> bool:
-    names = columns_of(term)
-    return names is not None and not {name.lower() for name in names} & partitions
+def _about(condition: Condition, columns: frozenset[str]) -> Condition:
+    """Take the questions about other columns for opaque ones."""
+    match condition:
+        case Comparison() | In() | IsNull() | Like():
+            return condition if condition.column.name.lower() in columns else Opaque()
+        case Not(term):
+            return Not(_about(term, columns))
+        case And(terms):
+            return And(tuple(_about(term, columns) for term in terms))
+        case Or(terms):
+            return Or(tuple(_about(term, columns) for term in terms))
+        case Expression(implied=implied):
+            return _about(implied, columns)
+        case Constant() | Opaque():
+            return condition
+
+
+def _bound(condition: Condition, *, upper: bool) -> Condition:
+    """Return the most, or the least, that a condition can be, whatever its opaque parts are."""
+    match condition:
+        case Opaque():
+            return Constant(upper)
+        case Not(term):
+            found = _bound(term, upper=not upper)
+            return Constant(not found.value) if _is_known(found) else Not(found)
+        case And(terms):
+            return _joined(terms, upper=upper, ends=False)
+        case Or(terms):
+            return _joined(terms, upper=upper, ends=True)
+        case _:
+            return condition
+
+
+def _joined(terms: tuple[Condition, ...], *, upper: bool, ends: bool) -> Condition:
+    """Bound the terms of a join, which a term that is ``ends`` decides."""
+    found = [_bound(term, upper=upper) for term in terms]
+    if Constant(ends) in found:
+        return Constant(ends)
+    left = [term for term in found if term != Constant(not ends)]
+    if not left:
+        return Constant(not ends)
+    return any_of(left) if ends else all_of(left)
+
+
+def _is_known(condition: Condition) -> TypeGuard[Constant]:
+    return isinstance(condition, Constant) and condition.value is not None
 
 
 def _wider(condition: Condition) -> Condition | None:
@@ -101,6 +149,8 @@ def _wider(condition: Condition) -> Condition | None:
             return _contained(column, values)
         case IsNull():
             return condition
+        case Like(column, pattern):
+            return _begins(column, pattern)
         case And(terms):
             found = [wider for term in terms if (wider := _wider(term)) is not None]
             return all_of(found) if found else None
@@ -110,6 +160,24 @@ def _wider(condition: Condition) -> Condition | None:
             return _wider_not(term)
         case _:
             return None
+
+
+def _begins(column: Column, pattern: str) -> Condition | None:
+    """Bound the texts that begin as a pattern does; patterns themselves differ by service."""
+    beginning = re.split(r"[%_\\]", pattern, maxsplit=1)[0]
+    if beginning == pattern:
+        return _compared(column, Comparator.EQUAL, pattern)
+    # Beyond ASCII, orders differ by encoding, and blanks at the end may not count.
+    beginning = re.split(r"[^ -}]", beginning, maxsplit=1)[0].rstrip(" ")
+    if not beginning:
+        return None
+    behind = beginning[:-1] + chr(ord(beginning[-1]) + 1)
+    ends = (
+        _compared(column, Comparator.AT_LEAST, beginning),
+        _compared(column, Comparator.LESS, behind),
+    )
+    found = [end for end in ends if end is not None]
+    return all_of(found) if found else None
 
 
 def _either(terms: tuple[Condition, ...]) -> Condition | None:

@@ -11,6 +11,7 @@ from odps_frames.filters.condition import (
     Condition,
     Constant,
     In,
+    IsNull,
     Not,
     all_of,
     any_of,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_tuples"]
 
 _COMPARATORS = {**{c.value: c for c in Comparator}, "==": Comparator.EQUAL}
-_OPERATORS = (*_COMPARATORS, "in", "not in")
+_OPERATORS = (*_COMPARATORS, "in", "not in", "is", "is not")
 _PARTS = 3
 
 
@@ -65,6 +66,11 @@ def _term(term: object, schema: TableSchema, zone: tzinfo) -> Condition:
         values = tuple(literal_of(column, _present(term, each), zone) for each in _many(term))
         found: Condition = In(column, values) if values else Constant(value=False)
         return found if sign == "in" else Not(found)
+    if sign in {"is", "is not"}:
+        if not is_missing(value):
+            msg = f"the filter {term!r} compares by {sign!r}; expected None behind it, or '='"
+            raise ValueError(msg)
+        return IsNull(column) if sign == "is" else Not(IsNull(column))
     if sign not in _COMPARATORS:
         msg = f"unknown operator {operator!r} in the filter {term!r}; expected one of {_OPERATORS}"
         raise ValueError(msg)
@@ -83,7 +89,7 @@ def _present(term: tuple[object, ...], value: object) -> object:
     if is_missing(value):
         msg = (
             f"the filter {term!r} compares with NULL, which is never true; "
-            f"write it as SQL: filters='{term[0]} is null', or 'is not null'"
+            f"for the rows without a value write ({term[0]!r}, 'is', None), or 'is not'"
         )
         raise ValueError(msg)
     return value
