@@ -34,8 +34,8 @@ class ReadOdps(FromMapProjectable):  # type: ignore[misc]  # Dask has no types
     def _simplify_up(self, parent: Any, dependents: Any) -> Any:  # noqa: ANN401  expressions of Dask
         if isinstance(parent, reductions.Len | core.Lengths):
             return self._counted(parent)
-        if isinstance(parent, core.Index) and self.columns:
-            return core.Index(self.substitute_parameters({"columns": [], "_series": False}))
+        if type(parent) is core.Index:
+            return RowsOfIndex(self._bare())
         if type(parent) is core.Head and parent.n >= 0:
             return self._cut(parent)
         return super()._simplify_up(parent, dependents)
@@ -45,10 +45,10 @@ class ReadOdps(FromMapProjectable):  # type: ignore[misc]  # Dask has no types
         if lengths is not None:
             known = lengths if isinstance(parent, core.Lengths) else sum(lengths)
             return core.Literal(known)
-        if not self.columns:
-            return None
-        bare = self.substitute_parameters({"columns": [], "_series": False})
-        return type(parent)(bare)
+        return type(parent)(self._bare()) if self.columns else None
+
+    def _bare(self) -> ReadOdps:
+        return self.substitute_parameters({"columns": [], "_series": False})  # type: ignore[no-any-return]  # Dask has no types
 
     def _cut(self, parent: Any) -> Any:  # noqa: ANN401
         options = self.operand("kwargs")
@@ -68,6 +68,15 @@ class ReadOdps(FromMapProjectable):  # type: ignore[misc]  # Dask has no types
         if len(known) < len(found):
             return None
         return tuple(known if limit is None else (min(n, limit) for n in known))
+
+
+class RowsOfIndex(core.Index):  # type: ignore[misc]  # Dask has no types
+    """The index of a read, which is counted as the read is."""
+
+    def _simplify_up(self, parent: Any, dependents: Any) -> Any:  # noqa: ANN401
+        if isinstance(parent, reductions.Len | core.Lengths):
+            return type(parent)(self.frame)
+        return super()._simplify_up(parent, dependents)
 
 
 def _n_rows(maker: FrameMaker, split: Split | None) -> int | None:
