@@ -36,6 +36,6 @@ def engine_of(data: object) -> str | None:
     """Name the engine whose workers hold the data; None for data of this process."""
     for base in type(data).__mro__:
         package = base.__module__.partition(".")[0]
-        if package in ("dask",):
+        if package == "dask":
             return package
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import dask.dataframe as dd
 import pandas as pd
 
 from tests.integrations.questions import Engine
@@ -15,13 +16,8 @@ if TYPE_CHECKING:
     from tests.integrations.questions import Tables
 
 
-def rows_of(ddf: Any) -> pd.DataFrame:
-    found: pd.DataFrame = ddf.compute(scheduler="sync")
-    return found
-
-
-def collected(answer: Any) -> pd.DataFrame:
-    return answer if isinstance(answer, pd.DataFrame) else rows_of(answer)
+def collected(answer: Any) -> Any:
+    return answer.compute(scheduler="sync") if isinstance(answer, dd.DataFrame) else answer
 
 
 def read(scan: Any, *columns: str, where: str | None = None) -> Any:
@@ -125,6 +121,4 @@ WAYS: dict[str, Callable[[Tables], Any]] = {
     "every type": lambda t: read(t.types),
 }
 
-ENGINES = (
-    Engine("Dask", open=lambda scan: scan, ways=WAYS, collect=collected, nan_is_null=True),
-)
+ENGINES = (Engine("Dask", open=lambda scan: scan, ways=WAYS, collect=collected, nan_is_null=True),)
