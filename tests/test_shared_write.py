@@ -150,12 +150,11 @@ def test_a_key_of_two_parts_is_refused(client: LocalClient, table: str) -> None:
     with shared(client, table, schema, mode="upsert") as write:
         assert write.task is not None
         assert write.commit([write.task.write(part) for part in rows]).rows == 2
-    with (
-        pytest.raises(of.CastError, match="1 keys were written by more than one task"),
-        shared(client, table, schema, mode="upsert") as write,
-    ):
+    with shared(client, table, schema, mode="upsert") as write:
         assert write.task is not None
-        write.commit([write.task.write(part) for part in (*rows, rows[0].assign(v=3))])
+        parts = [write.task.write(part) for part in (*rows, rows[0].assign(v=3))]
+        with pytest.raises(of.CastError, match="1 keys were written by more than one task"):
+            write.commit(parts)
     assert sorted(of.read_odps(table, client=client)["v"]) == [1, 2]
 
 

@@ -217,6 +217,15 @@ def test_fewer_bytes_come_for_fewer_columns_and_rows(client: LocalClient, sales:
     assert few.npartitions > 1
     assert cost(few) < cost(many) / 4
     assert cost(everything.head(3, compute=False)) < whole / 20
+    assert not wire.open
+
+
+def test_what_is_used_twice_is_read_once(client: LocalClient, sales: str) -> None:
+    ddf = read(client, sales, index_col="id", filters="id >= 0")
+    since = len(client.service.requests)
+    found = ddf.assign(place=ddf.index).compute()
+    assert (found["place"] == found.index).all()
+    assert operations(client, since).count("TableRead") == ddf.npartitions
 
 
 def test_head_reads_the_rows_that_it_shows(client: LocalClient, sales: str) -> None:
