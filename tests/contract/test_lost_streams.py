@@ -257,7 +257,8 @@ def test_all_rows_or_none_whatever_the_schedule(
     service, client = in_process
     name = f"s{next(NUMBERS)}"
     client.create_table(name, {"id": "bigint"})
-    service.faults.add(*faults)
+    for fault in faults:
+        service.faults.add(fault)
     unknown = False
     try:
         write(client, name)
