@@ -11,6 +11,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import odps_frames as of
@@ -250,6 +251,8 @@ def test_names_are_of_a_version_and_of_what_is_asked(client: LocalClient, sales:
         for more in (
             {"filters": "id > 3"},
             {"filters": "id > 4"},
+            {"filters": pc.field("id").isin([*range(99), 99, *range(100, 200)])},
+            {"filters": pc.field("id").isin([*range(99), -1, *range(100, 200)])},
             {"columns": ["id"]},
             {"partitions": "pt=20260101"},
             {"partitions": "pt=20260102"},
