@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["ENGINES", "engine"]
+__all__ = ["ENGINES", "engine", "engine_of"]
 
 ENGINES = ("dask", "dataset", "duckdb", "polars", "ray")
 """The modules of ``odps_frames.integrations``; those of optional packages have an extra each."""
@@ -30,3 +30,12 @@ def engine(name: str) -> ModuleType:
             raise
         msg = f"{package} is not installed; pip install 'odps-frames[{name}]'"
         raise ImportError(msg, name=missing.name) from None
+
+
+def engine_of(data: object) -> str | None:
+    """Name the engine whose workers hold the data; None for data of this process."""
+    for base in type(data).__mro__:
+        package = base.__module__.partition(".")[0]
+        if package == "dask":
+            return package
+    return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from odps_frames.connect import client_of
+from odps_frames.engines import engine, engine_of
 from odps_frames.frames import compression_of
 from odps_frames.model.table import Partition
 from odps_frames.progress import check_progress
-from odps_frames.sources import table_name
+from odps_frames.sources import refuse, table_name
 from odps_frames.upload import upload
 from odps_frames.write.fan import DEFAULT_STREAMS
 from odps_frames.write_options import Mode, SchemaMode, WriteOptions, WriteResult, names_in
@@ -18,16 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from odps_frames.client import Client
+    from odps_frames.config import Config
     from odps_frames.frames import CompressionOption
     from odps_frames.progress import ProgressOption
 
-__all__ = ["to_odps"]
+__all__ = ["SharedKeywords", "WriteKeywords", "to_odps", "write_options"]
 
 IF_EXISTS: Mapping[str, Mode] = {"fail": "error", "append": "append", "replace": "overwrite"}
 
 
-class WriteKeywords(TypedDict, total=False):
-    """The options of ``to_odps`` but ``dry_run``, for type checkers."""
+class SharedKeywords(TypedDict, total=False):
+    """The options of ``to_odps`` for data whose workers write."""
 
     mode: Mode | None
     partition: str | Mapping[str, object] | Partition | None
@@ -41,11 +43,16 @@ class WriteKeywords(TypedDict, total=False):
     lifecycle: int | None
     index: bool
     null_partition: str | None
-    n_streams: int | None
     compression: CompressionOption
     if_exists: Literal["fail", "append", "replace"] | None
     client: Client | object | None
     storage_options: Mapping[str, Any] | None
+
+
+class WriteKeywords(SharedKeywords, total=False):
+    """The options of ``to_odps`` but ``dry_run``, for type checkers."""
+
+    n_streams: int | None
     progress: ProgressOption
 
 
@@ -86,7 +93,8 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
     Parameters
     ----------
     data : DataFrame, Table, RecordBatchReader, Dataset, …
-        Anything with ``__arrow_c_stream__``, or a callable that returns such a thing.
+        Anything with ``__arrow_c_stream__``, or a callable that returns such a thing; a Dask
+        DataFrame, whose workers write (``odps_frames.dask.to_odps``).
     table : str
         ``table``, ``project.table`` or ``project.schema.table``.
     mode : {"append", "overwrite", "overwrite_partitions", "upsert", "error", "ignore"}
@@ -154,27 +162,58 @@ def to_odps(  # noqa: PLR0913  the front door: every option by its name
     """
     check_progress(progress)
     asked = client_of(client, storage_options)
-    options = WriteOptions(
-        mode=_mode(mode, if_exists),
-        partition=None if partition is None else Partition.of(partition),
-        partition_cols=names_in(partition_cols),
+    said = WriteKeywords(
+        mode=mode,
+        partition=partition,
+        partition_cols=partition_cols,
         create=create,
         schema_mode=schema_mode,
         fill_missing=fill_missing,
-        odps_types=dict(odps_types or {}),
-        primary_key=names_in(primary_key) or (),
+        odps_types=odps_types,
+        primary_key=primary_key,
         delete_where=delete_where,
         lifecycle=lifecycle,
         index=index,
         null_partition=null_partition,
-        n_streams=DEFAULT_STREAMS if n_streams is None else n_streams,
-        compression=compression_of(compression, asked.config),
+        n_streams=n_streams,
+        compression=compression,
+        if_exists=if_exists,
         progress=progress,
     )
+    options = write_options(asked.config, said)
     ref = asked.ref(table_name(table))
+    workers = engine_of(data)
+    if workers is not None:
+        shown = None if progress in ("auto", False) else progress
+        here = {"dry_run": dry_run or None, "n_streams": n_streams, "progress": shown}
+        refuse(here, f"data of {workers}", "its workers write; it is said of data in this process")
+        done: WriteResult = engine(workers).upload(asked, data, ref, options)
+        return done
     if dry_run:
         return plan_upload(asked, data, ref, options)
     return upload(asked, data, ref, options)
+
+
+def write_options(config: Config, said: WriteKeywords) -> WriteOptions:
+    """Read the options of ``to_odps``."""
+    partition, n_streams = said.get("partition"), said.get("n_streams")
+    return WriteOptions(
+        mode=_mode(said.get("mode"), said.get("if_exists")),
+        partition=None if partition is None else Partition.of(partition),
+        partition_cols=names_in(said.get("partition_cols")),
+        create=said.get("create", False),
+        schema_mode=said.get("schema_mode", "strict"),
+        fill_missing=said.get("fill_missing", False),
+        odps_types=dict(said.get("odps_types") or {}),
+        primary_key=names_in(said.get("primary_key")) or (),
+        delete_where=said.get("delete_where"),
+        lifecycle=said.get("lifecycle"),
+        index=said.get("index", False),
+        null_partition=said.get("null_partition"),
+        n_streams=DEFAULT_STREAMS if n_streams is None else n_streams,
+        compression=compression_of(said.get("compression", "auto"), config),
+        progress=said.get("progress", False),
+    )
 
 
 def _mode(mode: Mode | None, if_exists: str | None) -> Mode:

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from odps_frames.scan import DtypeBackend
     from odps_frames.scan_options import BlobsOption
 
-__all__ = ["CompressionOption", "compression_of", "read_odps", "scan_odps"]
+__all__ = [
+    "CompressionOption",
+    "compression_of",
+    "index_names",
+    "index_of",
+    "read_odps",
+    "scan_odps",
+]
 
 CompressionOption = Literal["auto", "lz4", "zstd"] | None
 
@@ -166,7 +173,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     [2, 3]
     """
     rows = None if chunksize is None else whole("chunksize", chunksize, 1)
-    asked = _index_names(index_col)
+    asked = index_names(index_col)
     check_frame(dtype_backend, types_mapper, tz)
     plan = scan_odps(
         source,
@@ -188,7 +195,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         progress=progress,
         hints=hints,
     )
-    index = _index(asked, plan)
+    index = index_of(asked, plan)
     if rows is not None:
         return FrameReader(
             plan,
@@ -202,7 +209,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     return frame.set_index(index) if index else frame
 
 
-def _index_names(index_col: object) -> list[str]:
+def index_names(index_col: object) -> list[str]:
     """Read ``index_col``, before anything is sent."""
     if index_col is None:
         return []
@@ -217,7 +224,14 @@ def _index_names(index_col: object) -> list[str]:
     return list(names)
 
 
-def _index(asked: list[str], plan: Scan) -> list[str]:
+def index_of(asked: list[str], plan: Scan) -> list[str]:
+    """Name the columns that become the index as the plan has them.
+
+    Raises
+    ------
+    ValueError
+        When they are not read.
+    """
     known = {column.name.lower(): column.name for column in plan.schema}
     if missing := [name for name in asked if name.lower() not in known]:
         msg = f"index_col={missing} are not among the columns that are read: {list(known.values())}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -13,10 +13,13 @@ import pyarrow as pa
 from odps_frames.blob_placing import BlobPlacer
 from odps_frames.connection import Connection
 from odps_frames.creation import TakenError
-from odps_frames.errors import Conflict, SchemaMismatch
+from odps_frames.errors import Conflict, OdpsError, ProtocolError, SchemaMismatch
+from odps_frames.key_marks import KeyMarks
+from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.preparation import prepare
 from odps_frames.transport.retry import Meter
 from odps_frames.upload import check_same, refused, table_ready
+from odps_frames.widening import add_columns
 from odps_frames.write.block import StreamReceipt
 from odps_frames.write.fan import write_blocks
 from odps_frames.write_options import WriteResult
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from odps_frames.flow import Flow
     from odps_frames.model.table import TableRef
     from odps_frames.model.write import StreamId
     from odps_frames.preparation import Prepared
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from odps_frames.write.session import WriteSession
     from odps_frames.write_options import WriteOptions
 
-__all__ = ["PartReceipt", "SharedWrite", "WriteTask"]
+__all__ = ["CommitTask", "PartReceipt", "SharedWrite", "WriteTask"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +45,14 @@ class PartReceipt:
 
     streams: StreamReceipt
     blobs: tuple[StreamId, ...]
-    partitions: tuple[str, ...]
-    n_bytes: int
-    retries: int
-
-    @property
-    def n_rows(self) -> int:
-        """Rows that arrived."""
-        return self.streams.n_rows
+    n_rows: int
+    partitions: tuple[str, ...] = ()
+    n_bytes: int = 0
+    retries: int = 0
+    keys: bytes = field(default=b"", repr=False)
+    """Of a table with a primary key: a mark for each key that was written."""
+    part: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Tells it from all others."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +66,8 @@ class WriteTask:
     ref: TableRef
     options: WriteOptions
     recipe: SessionRecipe
+    again: bool = False
+    """Whether a part that comes when all were committed is taken for one of these."""
 
     def write(self, data: object) -> PartReceipt:
         """Write data of the columns that were planned: cast, checked and counted as ``to_odps``.
@@ -75,6 +81,15 @@ class WriteTask:
         if prepared is None or prepared.new:
             msg = f"{self.ref} was dropped while workers wrote into it; nothing is written"
             raise Conflict(msg, code="TableModified")
+        try:
+            return self._sent(prepared)
+        except OdpsError:
+            if not self.again or self.recipe.joined().status is not SessionStatus.COMMITTED:
+                raise
+            rows = prepared.flow.rows
+            return PartReceipt(streams=StreamReceipt(()), blobs=(), n_rows=rows)
+
+    def _sent(self, prepared: Prepared) -> PartReceipt:
         flow, meter = prepared.flow, Meter()
         session = self.recipe.session(meter)
         placer = BlobPlacer(
@@ -85,18 +100,25 @@ class WriteTask:
             n_workers=self.options.n_streams,
         )
         blocks = session.blocks(placer.schema, self.options.compression.ipc_codec)
+        keys = KeyMarks.of(prepared.key, flow.target)
         receipts = write_blocks(
             blocks,
-            placer.placed(prepared.batches),
+            placer.placed(keys.noted(prepared.batches)),
             n_streams=self.options.n_streams,
             name=f"{uuid.uuid4().hex}-",
         )
+        streams = StreamReceipt(tuple(receipts))
+        if streams.n_rows != flow.rows:
+            msg = f"{flow.rows} rows were to be written and {streams.n_rows} arrived"
+            raise ProtocolError(msg, session_id=session.session_id)
         return PartReceipt(
-            streams=StreamReceipt(tuple(receipts)),
+            streams=streams,
             blobs=session.close_blobs(),
+            n_rows=flow.rows,
             partitions=flow.partitions(),
             n_bytes=meter.bytes,
             retries=meter.retries,
+            keys=keys.packed(),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -115,13 +137,18 @@ class SharedWrite:
     Use it as a ``with`` block; leaving it without ``commit`` gives everything up, and a table
     that was made for the data goes again. ``task`` is None where ``mode="ignore"`` found the place
     taken: then ``commit`` of nothing tells so.
+
+    Parameters
+    ----------
+    like : pyarrow.Schema or object
+        The schema of the data, or data without rows that has the columns of all parts.
     """
 
     def __init__(
-        self, connection: Connection, schema: pa.Schema, ref: TableRef, options: WriteOptions
+        self, connection: Connection, like: object, ref: TableRef, options: WriteOptions
     ) -> None:
         self._connection = connection
-        self._schema = schema
+        self._like = like
         self._ref = ref
         self._options = options
         self._stack = ExitStack()
@@ -141,15 +168,11 @@ class SharedWrite:
         return self
 
     def _begin(self) -> None:
-        prepared = prepare(
-            self._connection,
-            lambda: pa.RecordBatchReader.from_batches(self._schema, []),
-            self._ref,
-            self._options,
-        )
+        prepared = prepare(self._connection, _without_rows(self._like), self._ref, self._options)
         if prepared is None:
             self._taken = refused(self._ref, self._options, self._started)
             return
+        _check_types_known(prepared)
         try:
             self._stack.enter_context(
                 table_ready(self._connection, self._ref, prepared, self._options)
@@ -158,21 +181,11 @@ class SharedWrite:
             self._taken = refused(self._ref, self._options, self._started)
             return
         self._prepared = prepared
-        target = prepared.flow.target
-        session = self._connection.write_session(
-            self._ref,
-            partition=str(target.partition) if target.partition else "",
-            overwrite=target.overwrite,
-        )
+        session = _session(self._connection, self._ref, prepared)
         self._session = session
         self._stack.push(lambda _, error, __: session.give_up(error))
         check_same(self._connection, self._ref, prepared)
-        self.task = WriteTask(
-            connection=self._connection,
-            ref=self._ref,
-            options=_of_worker(self._options, prepared),
-            recipe=session.recipe(),
-        )
+        self.task = _task(self._connection, self._ref, self._options, prepared, session)
 
     def commit(self, receipts: Iterable[PartReceipt]) -> WriteResult:
         """Make the rows of these parts visible, all at once.
@@ -188,28 +201,9 @@ class SharedWrite:
         if session is None or prepared is None:
             msg = "commit() outside of the with block of a shared write"
             raise SchemaMismatch(msg)
-        parts = list(receipts)
-        flow = prepared.flow
-        flow.rows = sum(part.n_rows for part in parts)
-        flow.check_named(self._options)
-        session.accept(part.streams for part in parts)
-        session.accept_blobs(stream for part in parts for stream in part.blobs)
-        if not session.receipts:  # a commit needs a stream, and an overwrite by nothing empties
-            session.accept(write_blocks(session.blocks(flow.schema), iter(())))
-        session.commit()
+        result = _committed(session, prepared.flow, self._options, receipts, self._started)
         self._committed = True
-        named = dict.fromkeys(name for part in parts for name in part.partitions)
-        return WriteResult(
-            table=str(self._ref),
-            rows=flow.rows,
-            bytes=sum(part.n_bytes for part in parts),
-            partitions=tuple(named),
-            session_id=session.session_id,
-            retries=sum(part.retries for part in parts),
-            seconds=round(time.monotonic() - self._started, 3),
-            resumed=session.settled,
-            warnings=session.warnings,
-        )
+        return result
 
     def __exit__(
         self,
@@ -223,8 +217,142 @@ class SharedWrite:
         self._stack.__exit__(kind, error, traceback)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CommitTask:
+    """Commits what tasks wrote, in whatever process; it pickles without a connection.
+
+    Carried out twice, it commits once: the session is the same.
+    """
+
+    task: WriteTask
+    flow: Flow
+
+    @classmethod
+    def open(
+        cls, connection: Connection, like: object, ref: TableRef, options: WriteOptions
+    ) -> Self:
+        """Open a session of which nobody waits for the end.
+
+        Raises
+        ------
+        ValueError
+            For what somebody would have to undo when the session is never committed.
+        """
+        if options.mode in ("error", "ignore"):
+            msg = (
+                f"mode={options.mode!r} of a write that is carried out later, when it may not hold"
+            )
+            raise ValueError(msg)
+        prepared = prepare(connection, _without_rows(like), ref, options)
+        if prepared is None or prepared.new:
+            msg = (
+                f"there is no table {ref}, and nobody would take it away again if a write that is "
+                "carried out later failed; make it first, with client.create_table"
+            )
+            raise ValueError(msg)
+        _check_types_known(prepared)
+        add_columns(connection, ref, prepared.added)
+        session = _session(connection, ref, prepared)
+        check_same(connection, ref, prepared)
+        made = _task(connection, ref, options, prepared, session)
+        return cls(task=replace(made, again=True), flow=prepared.flow)
+
+    def commit(self, receipts: Iterable[PartReceipt]) -> WriteResult:
+        """Make the rows of these parts visible, all at once.
+
+        Raises
+        ------
+        Conflict
+            When the session has ended otherwise.
+        CommitUnknown
+            When nobody could tell whether the commit took effect.
+        """
+        started, task = time.monotonic(), self.task
+        session = task.recipe.joined()
+        return _committed(session, self.flow, task.options, receipts, started)
+
+
 class _NotCommittedError(Exception):
     """The block was left without a commit; never leaves this module."""
+
+
+def _without_rows(like: object) -> object:
+    if not isinstance(like, pa.Schema):
+        return like
+    return lambda: pa.RecordBatchReader.from_batches(like, [])
+
+
+def _check_types_known(prepared: Prepared) -> None:
+    """Refuse to make columns of which only the rows could say the type, and workers have these."""
+    said = {name.lower() for name in prepared.flow.options.odps_types}
+    made = prepared.schema.all_columns if prepared.new else prepared.added
+    names = {column.name.lower() for column in made} - said
+    unknown = [
+        each.name
+        for each in prepared.source
+        if pa.types.is_null(each.type) and each.name.lower() in names
+    ]
+    if unknown:
+        msg = (
+            f"nobody can tell of which types the columns {unknown} are to be made: they are "
+            f"objects, and the rows are elsewhere; say it, odps_types={{{unknown[0]!r}: 'string'}}"
+        )
+        raise SchemaMismatch(msg)
+
+
+def _session(connection: Connection, ref: TableRef, prepared: Prepared) -> WriteSession:
+    target = prepared.flow.target
+    return connection.write_session(
+        ref,
+        partition=str(target.partition) if target.partition else "",
+        overwrite=target.overwrite,
+    )
+
+
+def _task(
+    connection: Connection,
+    ref: TableRef,
+    options: WriteOptions,
+    prepared: Prepared,
+    session: WriteSession,
+) -> WriteTask:
+    return WriteTask(
+        connection=connection,
+        ref=ref,
+        options=_of_worker(options, prepared),
+        recipe=session.recipe(),
+    )
+
+
+def _committed(
+    session: WriteSession,
+    flow: Flow,
+    options: WriteOptions,
+    receipts: Iterable[PartReceipt],
+    started: float,
+) -> WriteResult:
+    parts = tuple(dict.fromkeys(receipts))  # one that is told twice counts once
+    flow.rows = sum(part.n_rows for part in parts)
+    flow.check_named(options)
+    KeyMarks.check_apart(part.keys for part in parts)
+    if session.status is not SessionStatus.COMMITTED:
+        session.accept(part.streams for part in parts)
+        session.accept_blobs(stream for part in parts for stream in part.blobs)
+        if not session.receipts:  # a commit needs a stream, and an overwrite by nothing empties
+            session.accept(write_blocks(session.blocks(flow.schema), iter(())))
+    session.commit()
+    named = dict.fromkeys(name for part in parts for name in part.partitions)
+    return WriteResult(
+        table=str(session.spec.table),
+        rows=flow.rows,
+        bytes=sum(part.n_bytes for part in parts),
+        partitions=tuple(named),
+        session_id=session.session_id,
+        retries=sum(part.retries for part in parts),
+        seconds=round(time.monotonic() - started, 3),
+        resumed=session.settled,
+        warnings=session.warnings,
+    )
 
 
 def _of_worker(options: WriteOptions, prepared: Prepared) -> WriteOptions:

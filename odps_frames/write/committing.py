@@ -159,6 +159,8 @@ class Committing(abc.ABC):
         self.notices.tell()
 
     def _require_normal(self) -> None:
+        if self.status is SessionStatus.COMMITTING:  # by another one who joined it
+            raise self._unknown()
         if self.status is not SessionStatus.NORMAL:
             msg = f"the write session {self.session_id} is {self.status}; make a new one"
             raise Conflict(msg, session_id=self.session_id)

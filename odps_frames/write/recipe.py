@@ -58,3 +58,14 @@ class SessionRecipe:
             policy=retrying.policy if retrying else None,
             meter=meter,
         )
+
+    def joined(self) -> WriteSession:
+        """Return the session as its owner has it, who commits; its state is asked for."""
+        retrying = self.transport if isinstance(self.transport, RetryingTransport) else None
+        return self.kind.attach(
+            self.transport,
+            self.spec,
+            self.session_id,
+            self.envelope,
+            policy=retrying.policy if retrying else None,
+        )

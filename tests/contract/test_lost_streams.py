@@ -405,6 +405,24 @@ def test_a_commit_that_takes_its_time(tmp_path: Path, write: Any, looks: int) ->
         assert stored(client, "t") == list(range(20))
 
 
+def test_a_commit_that_somebody_else_has_sent(tmp_path: Path) -> None:
+    config = of.Config(
+        endpoint="http://service.invalid/api", project="demo", access_id="a", secret_access_key="b"
+    )
+    with Emulator(tmp_path) as service:
+        slow = Slow(service, looks=1)
+        client = Client(config, transport=slow)
+        client.create_table("t", {"id": "bigint"})
+        first = client.write_session("t")
+        slow.operations.append("TableCommitWriteSession")
+        joined = client.write_session("t", session_id=first.session_id)
+        assert joined.status == "COMMITTING"
+        with pytest.raises(of.CommitUnknown) as caught:
+            joined.commit()
+        assert caught.value.resolve() is False
+        assert slow.operations.count("TableCommitWriteSession") == 1
+
+
 def test_many_threads_write_blocks(stand: Stand, name: str) -> None:
     stand.service.faults.add(
         Fault(effect=Reset(), action="TableWrite", when="after", times=5, skip=3)
