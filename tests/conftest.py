@@ -54,7 +54,8 @@ def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCli
 
 @pytest.fixture
 def client(shared_client: LocalClient) -> Iterator[LocalClient]:
-    """The shared client; the faults that a test adds do not outlive it."""
+    """The shared client; a test finds no requests of others, and leaves no faults to them."""
+    shared_client.service.forget_requests()
     yield shared_client
     shared_client.service.faults.clear()
 

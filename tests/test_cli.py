@@ -115,7 +115,7 @@ def test_serving_ends_in_good_order(serving: subprocess.Popen[str], number: int)
     serving.send_signal(number)
     _, err = serving.communicate(timeout=30)
     assert serving.returncode == 0
-    assert [line.split()[2] for line in err.splitlines()] == ["INFO", "INFO"]
+    assert [line.split()[2] for line in err.splitlines()] == ["INFO"] * 3
 
 
 def test_sql_shows_rows_that_fit(

@@ -152,6 +152,10 @@ class Emulator:
         """The last requests that the service saw, in the order in which they came."""
         return self._log.requests
 
+    def forget_requests(self) -> None:
+        """Begin the log and the sums of requests anew, as for the next test of a shared service."""
+        self._log.clear()
+
     @property
     def counters(self) -> Counters:
         """What all requests brought and took, in sums."""

@@ -122,3 +122,13 @@ def test_a_line_for_every_request(service: Any, caplog: pytest.LogCaptureFixture
     assert line.startswith("GET GetProject '/projects/no\\nwhere 4' 404 NoSuchProject in=0 out=")
     assert service.emulator.requests[-1].request_id in line
     assert "\n" not in line
+
+
+def test_a_shared_service_forgets_requests_between_tests(client: Any, table: str) -> None:
+    client.create_table(table, {"id": "bigint"})
+    assert client.service.requests
+    client.service.forget_requests()
+    assert client.service.requests == ()
+    assert client.service.counters.requests == {}
+    client.exists(table)
+    assert [record.operation for record in client.service.requests] == ["GetTable"]

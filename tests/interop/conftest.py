@@ -130,6 +130,12 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         yield Stand(service, server.endpoint)
 
 
+@pytest.fixture(autouse=True)
+def no_requests_of_others(stand: Stand) -> None:
+    """The log holds so many requests only: each test begins it anew."""
+    stand.service.forget_requests()
+
+
 @pytest.fixture(scope="session")
 def all_sides(stand: Stand) -> Iterator[dict[str, Sides]]:
     made = {}
