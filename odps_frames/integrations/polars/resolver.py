@@ -31,12 +31,16 @@ def resolving(scan: Scan) -> pl.LazyFrame:
     """Return a scan as a LazyFrame that is resolved at every ``collect``."""
     # Polars 2.1.0, streaming, would take columns for others where rows are numbered right above a
     # resolver whose columns are chosen; a step that does nothing keeps them apart.
-    return _Resolver(scan=quiet(scan)).lazy().map_batches(
-        _unchanged,
-        predicate_pushdown=True,
-        projection_pushdown=True,
-        slice_pushdown=True,
-        streamable=True,
+    return (
+        _Resolver(scan=quiet(scan))
+        .lazy()
+        .map_batches(
+            _unchanged,
+            predicate_pushdown=True,
+            projection_pushdown=True,
+            slice_pushdown=True,
+            streamable=True,
+        )
     )
 
 

@@ -1,0 +1,51 @@
+"""What goes over the wire: a carrier between a client and a service that counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import odps_frames as of
+
+if TYPE_CHECKING:
+    from odps_frames.emulator.app import Emulator
+    from odps_frames.local import LocalClient
+    from odps_frames.wire.http import BodyReader, Request, Response
+
+__all__ = ["Wire", "client_over"]
+
+
+@dataclass
+class Wire:
+    """Counts the bytes of answers as they are taken, and the answers that are still open."""
+
+    service: Emulator
+    n_bytes: int = 0
+    open: set[_Body] = field(default_factory=set)
+
+    def send(self, request: Request, /) -> Response:
+        response = self.service.send(request)
+        body = _Body(response.body, self)
+        self.open.add(body)
+        return replace(response, body=body)
+
+
+class _Body:
+    def __init__(self, inner: BodyReader, wire: Wire) -> None:
+        self._inner = inner
+        self._wire = wire
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        taken = self._inner.readinto(buffer)
+        self._wire.n_bytes += taken
+        return taken
+
+    def close(self) -> None:
+        self._inner.close()
+        self._wire.open.discard(self)
+
+
+def client_over(client: LocalClient) -> tuple[of.Client, Wire]:
+    """Return another client of the same service, and the wire that it talks over."""
+    wire = Wire(client.service)
+    return of.Client(client.config, transport=wire), wire
