@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from odps_frames.frames import CompressionOption
     from odps_frames.progress import ProgressOption
 
-__all__ = ["WriteKeywords", "to_odps", "write_options"]
+__all__ = ["SharedKeywords", "WriteKeywords", "to_odps", "write_options"]
 
 IF_EXISTS: Mapping[str, Mode] = {"fail": "error", "append": "append", "replace": "overwrite"}
 
 
-class WriteKeywords(TypedDict, total=False):
-    """The options of ``to_odps`` but ``dry_run``, for type checkers."""
+class SharedKeywords(TypedDict, total=False):
+    """The options of ``to_odps`` for data whose workers write."""
 
     mode: Mode | None
     partition: str | Mapping[str, object] | Partition | None
@@ -43,11 +43,16 @@ class WriteKeywords(TypedDict, total=False):
     lifecycle: int | None
     index: bool
     null_partition: str | None
-    n_streams: int | None
     compression: CompressionOption
     if_exists: Literal["fail", "append", "replace"] | None
     client: Client | object | None
     storage_options: Mapping[str, Any] | None
+
+
+class WriteKeywords(SharedKeywords, total=False):
+    """The options of ``to_odps`` but ``dry_run``, for type checkers."""
+
+    n_streams: int | None
     progress: ProgressOption
 
 

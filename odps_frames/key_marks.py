@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from odps_frames.errors import CastError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
 
     from odps_frames.target import Target
 
@@ -37,7 +38,8 @@ class KeyMarks:
         for batch in batches:
             if self._names:
                 frame = batch.select(list(self._names)).to_pandas(types_mapper=pd.ArrowDtype)
-                self._marks.append(pd.util.hash_pandas_object(frame, index=False).to_numpy())
+                hashes = pd.util.hash_pandas_object(frame, index=False)
+                self._marks.append(np.asarray(hashes, dtype=np.uint64))
             yield batch
 
     def packed(self) -> bytes:

@@ -239,7 +239,9 @@ class CommitTask:
             For what somebody would have to undo when the session is never committed.
         """
         if options.mode in ("error", "ignore"):
-            msg = f"mode={options.mode!r} of a write that is carried out later, when it may not hold"
+            msg = (
+                f"mode={options.mode!r} of a write that is carried out later, when it may not hold"
+            )
             raise ValueError(msg)
         prepared = prepare(connection, _without_rows(like), ref, options)
         if prepared is None or prepared.new:

@@ -66,7 +66,8 @@ def test_tasks_that_are_tried_again_add_nothing(client: LocalClient, table: str)
         assert write.task is not None
         write.task.write(part(0))  # its receipt was lost
         receipt = write.task.write(part(0))
-        write.commit([receipt, pickle.loads(pickle.dumps(receipt))])  # noqa: S301  our own
+        told = [receipt, pickle.loads(pickle.dumps(receipt))]  # noqa: S301  our own
+        assert write.commit(told).rows == 50
     assert ids(client, table) == list(range(50))
 
 
@@ -131,6 +132,41 @@ def test_upserts_are_shared_too(client: LocalClient, table: str) -> None:
         ]
         write.commit(parts)
     assert ids(client, table) == [1, 2, 3]
+
+
+def test_a_key_of_two_parts_is_refused(client: LocalClient, table: str) -> None:
+    columns = (
+        of.Column("id", parse_type("bigint"), nullable=False),
+        of.Column("v", parse_type("bigint")),
+    )
+    client.create_table(
+        table,
+        of.TableSchema(columns, (of.Column("pt", parse_type("string")),)),
+        primary_key=["id"],
+        properties={"transactional": "true"},
+    )
+    schema = pa.schema([("id", pa.int64()), ("v", pa.int64()), ("pt", pa.string())])
+    rows = [pd.DataFrame({"id": [1], "v": [v], "pt": [pt]}) for v, pt in ((1, "a"), (2, "b"))]
+    with shared(client, table, schema, mode="upsert") as write:
+        assert write.task is not None
+        assert write.commit([write.task.write(part) for part in rows]).rows == 2
+    with (
+        pytest.raises(of.CastError, match="1 keys were written by more than one task"),
+        shared(client, table, schema, mode="upsert") as write,
+    ):
+        assert write.task is not None
+        write.commit([write.task.write(part) for part in (*rows, rows[0].assign(v=3))])
+    assert sorted(of.read_odps(table, client=client)["v"]) == [1, 2]
+
+
+def test_columns_of_unknown_types_are_not_made(client: LocalClient, table: str) -> None:
+    schema = pa.schema([("id", pa.int64()), ("what", pa.null())])
+    with (
+        pytest.raises(of.SchemaMismatch, match=r"\['what'\]"),
+        shared(client, table, schema, create=True),
+    ):
+        pass
+    assert not client.exists(table)
 
 
 def test_what_does_not_fit_fails_in_its_task(client: LocalClient, table: str) -> None:

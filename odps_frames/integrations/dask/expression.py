@@ -10,10 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dask.dataframe as dd
-from dask.dataframe import dask_expr
-from dask.dataframe.dask_expr import _expr as core
-from dask.dataframe.dask_expr import _reductions as reductions
-from dask.dataframe.dask_expr.io.io import FromMapProjectable
+from dask.dataframe.dask_expr import _collection, _expr, _reductions
+from dask.dataframe.dask_expr.io import io
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,15 +25,21 @@ __all__ = ["LABEL", "frame_of"]
 
 LABEL = "read-odps"
 
+# Dask says that it is typed; what it is made of is not.
+core: Any = _expr
+reductions: Any = _reductions
+collection: Any = _collection
+FromMap: Any = io.FromMapProjectable
 
-class ReadOdps(FromMapProjectable):  # type: ignore[misc]  # Dask has no types
+
+class ReadOdps(FromMap):  # type: ignore[misc]  # as said above
     """One task a split."""
 
     def _simplify_up(self, parent: Any, dependents: Any) -> Any:  # noqa: ANN401  expressions of Dask
         if isinstance(parent, reductions.Len | core.Lengths):
             return self._counted(parent)
-        if isinstance(parent, core.Index) and self.columns:
-            return core.Index(self.substitute_parameters({"columns": [], "_series": False}))
+        if type(parent) is core.Index:
+            return RowsOfIndex(self._bare())
         if type(parent) is core.Head and parent.n >= 0:
             return self._cut(parent)
         return super()._simplify_up(parent, dependents)
@@ -45,10 +49,11 @@ class ReadOdps(FromMapProjectable):  # type: ignore[misc]  # Dask has no types
         if lengths is not None:
             known = lengths if isinstance(parent, core.Lengths) else sum(lengths)
             return core.Literal(known)
-        if not self.columns:
-            return None
-        bare = self.substitute_parameters({"columns": [], "_series": False})
-        return type(parent)(bare)
+        return type(parent)(self._bare()) if self.columns else None
+
+    def _bare(self) -> Any:  # noqa: ANN401
+        """The rows without a column."""
+        return self.substitute_parameters({"columns": [], "_series": False})
 
     def _cut(self, parent: Any) -> Any:  # noqa: ANN401
         options = self.operand("kwargs")
@@ -70,6 +75,15 @@ class ReadOdps(FromMapProjectable):  # type: ignore[misc]  # Dask has no types
         return tuple(known if limit is None else (min(n, limit) for n in known))
 
 
+class RowsOfIndex(core.Index):  # type: ignore[misc]  # as said above
+    """The index of a read, which is counted as the read is."""
+
+    def _simplify_up(self, parent: Any, dependents: Any) -> Any:  # noqa: ANN401
+        if isinstance(parent, reductions.Len | core.Lengths):
+            return type(parent)(self.frame)
+        return super()._simplify_up(parent, dependents)
+
+
 def _n_rows(maker: FrameMaker, split: Split | None) -> int | None:
     if maker.reading is None or split is None:
         return 0
@@ -80,6 +94,6 @@ def frame_of(maker: FrameMaker, splits: Sequence[Split], meta: pd.DataFrame) -> 
     """Return a frame with a partition for each split, or an empty one where there is none."""
     pieces = tuple(splits) or (None,)
     made = dd.from_map(maker, pieces, meta=meta, label=LABEL)
-    (read,) = made.expr.find_operations(FromMapProjectable)  # without the change of texts
-    found: dd.DataFrame = dask_expr.new_collection(ReadOdps(*read.operands))
+    (read,) = made.expr.find_operations(FromMap)  # without the change of texts
+    found: dd.DataFrame = collection.new_collection(ReadOdps(*read.operands))
     return found

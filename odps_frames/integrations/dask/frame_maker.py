@@ -62,9 +62,7 @@ class FrameMaker:
             return cls(reading=None, columns=scan.schema, schema=scan.arrow_schema, **shared)
         quiet = replace(reading, options=replace(reading.options, progress=False))
         token = reading.session_id
-        return cls(
-            reading=quiet, columns=quiet.columns, schema=quiet.schema, token=token, **shared
-        )
+        return cls(reading=quiet, columns=quiet.columns, schema=quiet.schema, token=token, **shared)
 
     @property
     def meta(self) -> pd.DataFrame:
@@ -113,4 +111,12 @@ class FrameMaker:
             )
         columns = tuple((column.name, str(column.type)) for column in self.columns)
         frames = (style.dtype_backend, style.types_mapper, style.tz, style.index)
-        return ("odps_frames", self.token, self.source, columns, str(self.schema), frames, described)
+        return (
+            "odps_frames",
+            self.token,
+            self.source,
+            columns,
+            str(self.schema),
+            frames,
+            described,
+        )

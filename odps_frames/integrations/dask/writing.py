@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-import dask
 import dask.dataframe as dd
 import pandas as pd
+from dask.delayed import Delayed, delayed
 
 from odps_frames.connect import client_of
-from odps_frames.frame_writes import WriteKeywords, write_options
+from odps_frames.frame_writes import SharedKeywords, WriteKeywords, write_options
 from odps_frames.shared_write import CommitTask, SharedWrite
 from odps_frames.sources import table_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from dask.delayed import Delayed
 
     from odps_frames.client import Client
     from odps_frames.connection import Connection
@@ -32,11 +30,19 @@ _NO_RECEIPTS = pd.Series([], dtype=object)
 
 @overload
 def to_odps(
-    ddf: dd.DataFrame, table: str, *, compute: Literal[True] = True, **options: Any
+    ddf: dd.DataFrame,
+    table: str,
+    *,
+    compute: Literal[True] = True,
+    **options: Unpack[SharedKeywords],
 ) -> WriteResult: ...
 @overload
 def to_odps(
-    ddf: dd.DataFrame, table: str, *, compute: Literal[False], **options: Any
+    ddf: dd.DataFrame,
+    table: str,
+    *,
+    compute: Literal[False],
+    **options: Unpack[SharedKeywords],
 ) -> Delayed: ...
 def to_odps(  # noqa: PLR0913  the front door: every option by its name
     ddf: dd.DataFrame,
@@ -141,8 +147,9 @@ def _later(connection: Connection, data: object, ref: TableRef, options: WriteOp
     ddf = _frame(data)
     end = CommitTask.open(connection, ddf._meta, ref, options)  # noqa: SLF001  its dtypes
     parts = _receipts(ddf, end.task).to_delayed()
-    commit = dask.delayed(_Commit(end), pure=False)
-    return commit(parts, dask_key_name=f"commit-odps-{end.task.recipe.session_id}")
+    name = f"commit-odps-{end.task.recipe.session_id}"
+    commit: Delayed = delayed(_Commit(end), pure=False)(parts, dask_key_name=name)
+    return commit
 
 
 def _frame(data: object) -> dd.DataFrame:
@@ -155,7 +162,8 @@ def _frame(data: object) -> dd.DataFrame:
 
 def _receipts(ddf: dd.DataFrame, task: WriteTask) -> dd.Series:
     """A receipt of each partition, which its worker writes as it has it."""
-    return ddf.map_partitions(_Write(task), meta=_NO_RECEIPTS, enforce_metadata=False)
+    found: dd.Series = ddf.map_partitions(_Write(task), meta=_NO_RECEIPTS, enforce_metadata=False)
+    return found
 
 
 class _Write:
