@@ -9,7 +9,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from odps_frames.model.read import ReadStats
+    from odps_frames.model.read import SessionStats
 
 __all__ = ["NO_COLUMN", "block_rows", "blocks", "shown_schema"]
 
@@ -22,7 +22,7 @@ MOST_ROWS = 65_536
 ROWS_OF_UNKNOWN_WIDTH = 4_096
 
 
-def block_rows(stats: ReadStats, *, with_contents: bool) -> int:
+def block_rows(stats: SessionStats, *, with_contents: bool) -> int:
     """How many rows a block has; of contents of blobs the service's estimate knows nothing."""
     if with_contents:
         return FEWEST_ROWS

@@ -125,7 +125,9 @@ def to_ray(scan: Scan) -> ray.data.Dataset:
 def _dataset(scan: Scan, options: Mapping[str, Any]) -> ray.data.Dataset:
     limit = scan.row_limit
     if not limit or (scan.condition is None and not scan.selections):
-        return ray.data.read_datasource(OdpsDatasource(scan), **options)
+        whole_read: ray.data.Dataset = ray.data.read_datasource(OdpsDatasource(scan), **options)
+        return whole_read
     # No split knows how many rows of the others count, but Ray does.
-    source = OdpsDatasource(replace(scan, row_limit=None))
-    return ray.data.read_datasource(source, **options).limit(limit)
+    unlimited = OdpsDatasource(replace(scan, row_limit=None))
+    limited: ray.data.Dataset = ray.data.read_datasource(unlimited, **options).limit(limit)
+    return limited

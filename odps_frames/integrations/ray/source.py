@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import pyarrow as pa
 from ray.data import Datasource
@@ -80,7 +80,7 @@ class OdpsDatasource(Datasource):
     """
 
     def __init__(self, scan: Scan) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Ray gives it no types
         self._projection_map: dict[str, str] | None = None
         splits = scan.splits()
         self._table = scan.table
@@ -141,10 +141,8 @@ class OdpsDatasource(Datasource):
         if missing:
             msg = f"no columns {missing} in {self._table}; it has {self._schema.names}"
             raise SchemaMismatch(msg)
-        made: Self = super().apply_projection(
-            None if projection_map is None else dict(projection_map)
-        )
-        return made
+        asked = None if projection_map is None else dict(projection_map)
+        return cast("Self", super().apply_projection(asked))
 
     def apply_predicate(self, predicate_expr: Any) -> Self:  # noqa: ANN401  an expression of Ray
         """Return one with the rows that meet a condition; itself where Ray has to see to that."""
@@ -154,7 +152,7 @@ class OdpsDatasource(Datasource):
         used = row_filters.columns_of(condition)
         if used is None or not used <= set(self._projected().names):
             return self
-        made: Self = super().apply_predicate(predicate_expr)
+        made = cast("Self", super().apply_predicate(predicate_expr))
         held = self._reading.condition
         both = condition if held is None else row_filters.both(held, condition)
         made._reading = replace(self._reading, condition=both, narrowed=True)
