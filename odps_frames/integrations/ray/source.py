@@ -19,7 +19,7 @@ from odps_frames.scan_blobs import marked
 from odps_frames.transport.retry import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from odps_frames.filters import Condition
     from odps_frames.model.splits import Split
@@ -50,7 +50,7 @@ class SplitReader:
         with contextlib.closing(self._batches()) as batches:
             yield from blocks(batches, self.schema, self.n_rows)
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches(self) -> Generator[pa.RecordBatch]:
         left = self.limit
         for split in self.splits:
             if self.reading is None or left == 0:
@@ -155,8 +155,8 @@ class OdpsDatasource(Datasource):
         made = cast("Self", super().apply_predicate(predicate_expr))
         held = self._reading.condition
         both = condition if held is None else row_filters.both(held, condition)
-        made._reading = replace(self._reading, condition=both, narrowed=True)
-        made._asked = (self._asked or frozenset()) | used
+        made._reading = replace(self._reading, condition=both, narrowed=True)  # noqa: SLF001  a copy
+        made._asked = (self._asked or frozenset()) | used  # noqa: SLF001  the same
         return made
 
     def _condition(self, predicate: Any) -> Condition | None:  # noqa: ANN401  an expression of Ray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -10,13 +11,12 @@ import pytest
 from odps_frames.integrations.ray.blocks import NO_COLUMN, block_rows, blocks, shown_schema
 from odps_frames.model.read import SessionStats
 
-ROWS = pa.record_batch(
-    {
-        "id": pa.array(range(1_000)),
-        "text": pa.array([None if 100 < n < 120 else f"text {n}" for n in range(1_000)]),
-        "list": pa.array([None if n == 7 else [n] * (n % 3) for n in range(1_000)]),
-    }
-)
+COLUMNS: dict[str, Any] = {
+    "id": pa.array(range(1_000)),
+    "text": pa.array([None if 100 < n < 120 else f"text {n}" for n in range(1_000)]),
+    "list": pa.array([None if n == 7 else [n] * (n % 3) for n in range(1_000)]),
+}
+ROWS = pa.record_batch(COLUMNS)
 
 
 def cut(seed: int) -> list[pa.RecordBatch]:

@@ -139,7 +139,7 @@ def test_a_condition_is_applied_exactly_to_columns_that_do_not_come(
 
 
 def test_what_the_source_cannot_take_is_left_to_ray(client: LocalClient, sales: str) -> None:
-    @udf(return_dtype=DataType.bool())
+    @udf(return_dtype=DataType.from_arrow(pa.bool_()))
     def odd(column: Any) -> Any:
         return column
 
