@@ -9,9 +9,9 @@ import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from odps_frames import serve_command
 from odps_frames.connect import connect
 from odps_frames.demo import tour
-from odps_frames.emulator.serve import serve
 from odps_frames.local import local
 from odps_frames.query_command import answer_lines
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from odps_frames.client import Client
 
 __all__ = ["main"]
-
-_LAST_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_demo(commands.add_parser("demo", parents=[common], help="the whole tour on real data"))
-    _add_serve(
+    serve_command.add_options(
         commands.add_parser("serve", parents=[common], help="run the embedded service on a socket")
     )
     _add_sql(commands.add_parser("sql", parents=[common], help="run a query and show its rows"))
@@ -117,41 +115,8 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_demo)
 
 
-def _add_serve(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Serve MaxCompute's Storage API over the tables in a folder until interrupted. "
-        "The first line printed is the endpoint."
-    )
-    parser.add_argument("--path", help="folder of the tables; a temporary one when left out")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=_port, default=0, help="0, the default, takes a free one")
-    parser.add_argument("--access-id", help="who may ask; made up and printed when left out")
-    parser.add_argument("--secret", help="the secret access key that belongs to the access id")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
-    parser.set_defaults(command=_serve, refuse=parser.error)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"not a port: {text!r}; expected 0 to {_LAST_PORT}")
-    return int(text)
-
-
 def _demo(_: argparse.Namespace) -> None:
     tour.run()
-
-
-def _serve(options: argparse.Namespace) -> None:
-    if (options.access_id is None) != (options.secret is None):
-        options.refuse("--access-id and --secret belong together: give both or neither")
-    serve(
-        options.path,
-        host=options.host,
-        port=options.port,
-        access_id=options.access_id,
-        secret_access_key=options.secret,
-        json=options.json,
-    )
 
 
 def _one_line(error: Exception) -> str:

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from odps_frames.scan import DtypeBackend
     from odps_frames.scan_options import BlobsOption
 
-__all__ = ["CompressionOption", "compression_of", "index_names", "read_odps", "scan_odps"]
+__all__ = [
+    "CompressionOption",
+    "compression_of",
+    "index_names",
+    "index_of",
+    "read_odps",
+    "scan_odps",
+]
 
 CompressionOption = Literal["auto", "lz4", "zstd"] | None
 
@@ -106,7 +113,9 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         ``"pt=20260101"``, a mapping, a list of these, a glob, ``"pt >= '20260101'"``,
         ``latest()``, or a callable on a mapping of a partition. No match is an empty frame.
     filters : optional
-        SQL text, tuples as in ``pandas.read_parquet``, or a ``pyarrow.compute.Expression``.
+        SQL text, tuples as in ``pandas.read_parquet``, a ``pyarrow.compute.Expression`` or a
+        ``polars.Expr``. NULL is never equal to anything, nor unequal, as in SQL; expressions of
+        engines mean what they mean there.
     limit : int, optional
         Exactly so many rows, where there are as many.
     index_col : str or sequence of str, optional
@@ -164,6 +173,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     [2, 3]
     """
     rows = None if chunksize is None else whole("chunksize", chunksize, 1)
+    asked = index_names(index_col)
     check_frame(dtype_backend, types_mapper, tz)
     plan = scan_odps(
         source,
@@ -185,7 +195,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         progress=progress,
         hints=hints,
     )
-    index = index_names(plan, index_col)
+    index = index_of(asked, plan)
     if rows is not None:
         return FrameReader(
             plan,
@@ -197,6 +207,36 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         )
     frame = plan.to_pandas(dtype_backend=dtype_backend, types_mapper=types_mapper, tz=tz)
     return frame.set_index(index) if index else frame
+
+
+def index_names(index_col: object) -> list[str]:
+    """Read ``index_col``, before anything is sent."""
+    if index_col is None:
+        return []
+    names = [index_col] if isinstance(index_col, str) else index_col
+    if not isinstance(names, list | tuple) or any(not isinstance(name, str) for name in names):
+        msg = f"index_col={index_col!r}; expected the name of a column, or a list of names"
+        raise TypeError(msg)
+    lower = [name.lower() for name in names]
+    if len(set(lower)) != len(lower):
+        msg = f"index_col={index_col!r}; a column stands twice"
+        raise ValueError(msg)
+    return list(names)
+
+
+def index_of(asked: list[str], plan: Scan) -> list[str]:
+    """Name the columns that become the index as the plan has them.
+
+    Raises
+    ------
+    ValueError
+        When they are not read.
+    """
+    known = {column.name.lower(): column.name for column in plan.schema}
+    if missing := [name for name in asked if name.lower() not in known]:
+        msg = f"index_col={missing} are not among the columns that are read: {list(known.values())}"
+        raise ValueError(msg)
+    return [known[name.lower()] for name in asked]
 
 
 def scan_odps(  # noqa: PLR0913  the front door
@@ -241,9 +281,10 @@ def scan_odps(  # noqa: PLR0913  the front door
     2
     """
     check_progress(progress)
-    for name, value in (("split_size", split_size), ("max_workers", max_workers)):
+    least = {"limit": 0, "split_size": 1, "max_workers": 1}
+    for name, value in zip(least, (limit, split_size, max_workers), strict=True):
         if value is not None:
-            whole(name, value, 1)
+            whole(name, value, least[name])
     text = query_in(source)
     if text is None:
         refuse({"hints": hints}, "a table", "they are settings of a query")
@@ -277,22 +318,6 @@ def scan_odps(  # noqa: PLR0913  the front door
     plan = plan.partitions(partitions)
     plan = plan if filters is None else plan.filter(filters)
     return plan if limit is None else plan.limit(limit)
-
-
-def index_names(plan: Scan, index_col: str | Sequence[str] | None) -> list[str]:
-    """Name the columns that become the index.
-
-    Raises
-    ------
-    ValueError
-        When they are not read.
-    """
-    index = [index_col] if isinstance(index_col, str) else list(index_col or ())
-    names = [column.name for column in plan.schema]
-    if missing := [name for name in index if name not in names]:
-        msg = f"index_col={missing} are not among the columns that are read: {names}"
-        raise ValueError(msg)
-    return index
 
 
 def compression_of(compression: CompressionOption, config: Config) -> Compression:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Self
 from odps_frames.client import CURRENT, Client
 from odps_frames.config import Config
 from odps_frames.emulator.app import Emulator
+from odps_frames.emulator.moments import wipe
 from odps_frames.emulator.server import Server
+from odps_frames.emulator.store import CATALOG
 from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["LocalClient", "local"]
-
-CATALOG = "catalog.sqlite"
 
 
 class LocalClient(Client):
@@ -156,6 +156,4 @@ def _wipe(folder: Path) -> None:
         raise ConfigError(msg)
     # Opening it first makes sure that no other process uses it.
     Emulator(folder).close()
-    for path in folder.glob(CATALOG + "*"):
-        path.unlink()
-    shutil.rmtree(folder / "files", ignore_errors=True)
+    wipe(folder)

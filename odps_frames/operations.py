@@ -166,7 +166,7 @@ _UPSERTED, _DELETED = pa.scalar(UPSERT, pa.int8()), pa.scalar(DELETE, pa.int8())
 
 def _condition(schema: TableSchema, text: object, tz: str) -> Condition | None:
     try:
-        found = row_filters.parse(text, schema, timezone=tz)  # type: ignore[arg-type]  # it says what it takes
+        found = row_filters.parse(text, schema, timezone=tz)
     except KeyError as unknown:
         msg = (
             f"delete_where={text!r} speaks of columns of the table: {unknown.args[0]} A condition "

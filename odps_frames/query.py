@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Self
 
+import pyarrow as pa
+
 from odps_frames.model.catalog import TableInfo
 from odps_frames.model.table import InstanceRef, TableRef
 from odps_frames.progress import watching
 from odps_frames.scan import Scan, ScanOptions
+from odps_frames.sources import gives_no_rows
 from odps_frames.statement import (
     await_end,
     how_far,
@@ -22,8 +25,6 @@ from odps_frames.wire.instance import InstanceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pyarrow as pa
 
     from odps_frames.connection import Connection
     from odps_frames.progress import ProgressOption
@@ -114,7 +115,16 @@ class Query:
         return self.plan(ScanOptions())
 
     def plan(self, options: ScanOptions) -> Scan:
-        """Wait, and plan to read the rows in a way."""
+        """Wait, and plan to read the rows in a way.
+
+        Raises
+        ------
+        ValueError
+            For a statement that changes tables and gives no rows.
+        """
+        if gives_no_rows(self.sql):
+            msg = f"{self._shown_sql!r} gives no rows to read; wait() waits for its end"
+            raise ValueError(msg)
         self.wait(progress=options.progress)
         session = self._connection.read_session(self._instance)
         return Scan(
@@ -127,7 +137,13 @@ class Query:
         )
 
     def result(self) -> pa.Table:
-        """Wait, and read all rows into a table; ``scan().to_pandas()`` makes a frame."""
+        """Wait, and read all rows into a table; ``scan().to_pandas()`` makes a frame.
+
+        A statement that changes tables gives a table without rows and columns.
+        """
+        if gives_no_rows(self.sql):
+            self.wait()
+            return pa.table({})
         return self.scan().to_arrow()
 
     @property

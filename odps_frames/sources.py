@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["QueryText", "TableName", "query_in", "refuse", "table_name"]
+__all__ = ["QueryText", "TableName", "gives_no_rows", "query_in", "refuse", "table_name"]
 
 _BLANK = r"(?>\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*+"
 """Possessive: many comments before what is no query would else be read in every way."""
@@ -19,6 +19,13 @@ _BEGINS = re.compile(
 )
 _PIECE = re.compile(
     r"""--[^\n]*|/\*.*?\*/|`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^'"`]""", re.DOTALL
+)
+_QUOTED = r"--[^\n]*|/\*.*?\*/|`(?:[^`]|``)*`|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_PART = re.compile(rf"(?P<quoted>{_QUOTED})|[()]|[^-/`'\"()]+|.", re.DOTALL)
+_CHANGE = re.compile(
+    r"\s*(?:SET\b[^;]*;\s*)*(?:(?:INSERT|UPDATE|DELETE|MERGE|CREATE|DROP|ALTER|TRUNCATE)\b[^;]*"
+    r"|(?:WITH|FROM)\b[^;]*\bINSERT\s+(?:INTO|OVERWRITE)\b[^;]*)[;\s]*",
+    re.IGNORECASE,
 )
 _CLOSES = {")": "(", "]": "["}
 
@@ -59,10 +66,23 @@ def query_in(source: object) -> str | None:
     return source
 
 
+def gives_no_rows(text: str) -> bool:
+    """Whether a text is one statement that changes tables, so that there is nothing to read."""
+    outside, depth = [], 0
+    for match in _PART.finditer(text):
+        part = " " if match["quoted"] else match.group()
+        depth += {"(": 1, ")": -1}.get(part, 0)
+        if depth == 0:
+            outside.append(" " if part == ")" else part)
+    return _CHANGE.fullmatch("".join(outside)) is not None
+
+
 def _check(text: str) -> None:
     wrong = None
     if not _BEGINS.match(text):
         wrong = "it begins with none of SELECT, WITH, VALUES, FROM"
+    elif gives_no_rows(text):
+        wrong = "it inserts rows"
     else:
         wrong = _open_end(text)
     if wrong is not None:

@@ -31,8 +31,13 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["fly"], "'fly'"),
         (["serve", "--port", "65536"], "not a port: '65536'"),
         (["serve", "--port", "-1"], "not a port: '-1'"),
-        (["serve", "--access-id", "me"], "belong together"),
-        (["serve", "--secret", "word"], "belong together"),
+        (["serve", "--access-id", "me"], "--access-id needs a secret: give --secret-file"),
+        (["serve", "--secret", "word"], "--secret belongs to an --access-id"),
+        (["serve", "--secret-file", "x"], "--secret-file belongs to an --access-id"),
+        (["serve", "--secret", "a", "--secret-file", "b"], "not allowed with"),
+        (["serve", "--quiet", "--log-level", "debug"], "not allowed with"),
+        (["serve", "--log-level", "loud"], "'loud'"),
+        (["serve", "--grace", "-1"], "not a number of seconds: '-1'"),
         (["sql"], "SQL"),
         (["sql", "select 1", "--limit", "-1"], "not a number of rows"),
         (["sql", "select 1", "--path", "x", "--endpoint", "http://x"], "embedded service"),
@@ -110,7 +115,7 @@ def test_serving_ends_in_good_order(serving: subprocess.Popen[str], number: int)
     serving.send_signal(number)
     _, err = serving.communicate(timeout=30)
     assert serving.returncode == 0
-    assert err == ""
+    assert [line.split()[2] for line in err.splitlines()] == ["INFO", "INFO"]
 
 
 def test_sql_shows_rows_that_fit(

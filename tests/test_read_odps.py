@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from odps_frames.local import LocalClient
 
+polars = pytest.importorskip("polars")
+
 ROWS = 1000
+TWO = ("city 1", "city 2")
 FRAME = pd.DataFrame(
     {
         "id": pd.array(range(ROWS), "Int64"),
@@ -155,7 +159,14 @@ def test_an_unknown_column_names_those_that_come_near(client: LocalClient, sales
             [[("id", "<", 7)], [("pt", "==", "202603"), ("id", ">", 900)]],
             lambda r: r.id < 7 or (r.pt == "202603" and r.id > 900),
         ),
+        ([("amount", "is", None), ("city", "is not", None)], lambda r: r.id % 7 == 0 and r.id % 11),
         (pc.field("id") >= 990, lambda r: r.id >= 990),
+        (~(pc.field("city").isin(["city 1", "city 2"])), lambda r: r.city not in TWO),
+        (polars.col("id") >= 990, lambda r: r.id >= 990),
+        (
+            polars.col("amount").is_null() & (polars.col("pt") == "202601"),
+            lambda r: r.id % 28 == 21,
+        ),
     ],
 )
 def test_filters(
@@ -206,12 +217,83 @@ def test_chunks_of_an_empty_table_are_one_empty_frame(client: LocalClient, table
     assert str(frame["id"].dtype) == "Int64"
 
 
+@pytest.mark.parametrize("limit", [0, 1, 64, 65, 300])
+def test_chunks_of_the_first_rows(client: LocalClient, sales: str, limit: int) -> None:
+    with of.read_odps(sales, chunksize=64, limit=limit, client=client) as frames:
+        sizes = [len(frame) for frame in frames]
+    assert sizes == ([64] * (limit // 64) + [limit % 64] * (limit % 64 > 0) or [0])
+    kept = "amount > 100"
+    with of.read_odps(sales, chunksize=64, limit=limit, filters=kept, client=client) as frames:
+        some = pd.concat(list(frames))
+    assert len(some) == limit
+    assert set(some["id"]) <= set(expected(lambda r: r.amount > 100))
+
+
+def test_leaving_chunks_early_leaves_nothing_behind(client: LocalClient, sales: str) -> None:
+    before = set(threading.enumerate())
+    with of.read_odps(sales, chunksize=10, split_size=2000, client=client) as frames:
+        first = next(frames)
+        assert next(iter(frames)).index.tolist() == list(range(10, 20))
+    assert len(first) == 10
+    assert list(frames) == []
+    assert {
+        t.name for t in set(threading.enumerate()) - before if t.name.startswith("odps-read")
+    } == set()
+    with (
+        pytest.raises(KeyError, match="the body"),
+        of.read_odps(sales, chunksize=10, client=client) as frames,
+    ):
+        raise KeyError("the body")
+    with pytest.raises(StopIteration):
+        next(frames)
+
+
 def test_the_index(client: LocalClient, sales: str) -> None:
     frame = of.read_odps(sales, columns=["city", "id"], index_col="id", client=client)
     assert frame.index.name == "id"
+    assert str(frame.index.dtype) == "Int64"
     assert list(frame.columns) == ["city"]
-    with pytest.raises(ValueError, match="index_col"):
-        of.read_odps(sales, columns=["city"], index_col="id", client=client)
+    assert frame.attrs["odps"]["rows"] == ROWS
+    several = of.read_odps(sales, index_col=["PT", "Id"], limit=5, client=client)
+    assert several.index.names == ["pt", "id"]
+    assert list(several.columns) == ["amount", "city", "hh"]
+    none = of.read_odps(sales, filters="id < 0", index_col="id", client=client)
+    assert (len(none), none.index.name, str(none.index.dtype)) == (0, "id", "Int64")
+
+
+def test_the_index_of_chunks(client: LocalClient, sales: str) -> None:
+    whole = of.read_odps(sales, index_col=["pt", "id"], client=client)
+    with of.read_odps(sales, index_col=["pt", "id"], chunksize=300, client=client) as frames:
+        pieces = list(frames)
+    assert [len(piece) for piece in pieces] == [300, 300, 300, 100]
+    pd.testing.assert_frame_equal(pd.concat(pieces), whole)
+    assert pieces[0].attrs["odps"]["rows"] == 300
+
+
+@pytest.mark.parametrize(
+    ("index", "complaint"),
+    [
+        (5, "index_col=5; expected the name of a column"),
+        (["id", 5], r"index_col=\['id', 5\]; expected the name"),
+        ({"id": 1}, "expected the name of a column, or a list of names"),
+        (["id", "ID"], "a column stands twice"),
+    ],
+)
+def test_what_is_no_index_is_refused_before_anything_is_sent(
+    client: LocalClient, sales: str, index: Any, complaint: str
+) -> None:
+    before = len(client.service.requests)
+    with pytest.raises((TypeError, ValueError), match=complaint):
+        of.read_odps(sales, index_col=index, client=client)
+    assert len(client.service.requests) == before
+
+
+@pytest.mark.parametrize("chunksize", [None, 10])
+def test_an_index_that_is_not_read_is_refused(
+    client: LocalClient, sales: str, chunksize: Any
+) -> None:
+    with pytest.raises(ValueError, match=r"index_col=\['id'\] are not among .*\['city'\]"):
+        of.read_odps(sales, columns=["city"], index_col="id", chunksize=chunksize, client=client)
 
 
 @pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
@@ -297,6 +379,8 @@ def test_unknown_tables_and_names(client: LocalClient) -> None:
         {"tz": "Mars/Olympus"},
         {"tz": 5},
         {"chunksize": 2.5},
+        {"limit": -1},
+        {"limit": "3"},
         {"max_workers": "2"},
         {"split_size": "1"},
         {"max_bytes": "1GB"},

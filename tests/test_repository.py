@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TOP_LEVEL = {"LICENSE", "README.md", "docs", "notebooks", "odps_frames", "pyproject.toml", "tests"}
+TOP_LEVEL = {
+    "LICENSE",
+    "README.md",
+    "docs",
+    "notebooks",
+    "odps_frames",
+    "pyproject.toml",
+    "tests",
+}
 TEXT = {".cfg", ".ini", ".ipynb", ".json", ".md", ".py", ".toml", ".txt", ".yml", ".yaml", ""}
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|tmp|work|farm|opt|mnt)/\w")
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b|raise NotImplemented" r"Error")

@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
+import sqlite3
 import threading
-from collections import deque
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Self
 
-from odps_frames.emulator.blob_site import BlobSite
-from odps_frames.emulator.blobs import Blobs
+from odps_frames.emulator.admin import AdminSite
 from odps_frames.emulator.bodies import IncomingBody
-from odps_frames.emulator.catalog.tables import create_project
-from odps_frames.emulator.faults import Faults, spoil
-from odps_frames.emulator.instances import Instances
-from odps_frames.emulator.read_sessions import ReadSessions
-from odps_frames.emulator.refusals import unauthorized
-from odps_frames.emulator.rest import RestSite
-from odps_frames.emulator.results import Results
-from odps_frames.emulator.storage import StorageSite, action_of
-from odps_frames.emulator.store import Store
+from odps_frames.emulator.callers import Callers
+from odps_frames.emulator.clock import ClockSetting, ServiceClock
+from odps_frames.emulator.exchange import Exchange
+from odps_frames.emulator.faults import Faults
+from odps_frames.emulator.gate import Gate
+from odps_frames.emulator.moments import Moment, Snapshots, wipe
+from odps_frames.emulator.preparing import Preparations
+from odps_frames.emulator.refusals import no_storage
+from odps_frames.emulator.request_log import RequestLog, RequestRecord
+from odps_frames.emulator.session_control import SessionControl
+from odps_frames.emulator.shaping import Shape
+from odps_frames.emulator.sites import Settings, Sites
+from odps_frames.emulator.spoiling import Spoiler
+from odps_frames.emulator.storage import action_of
 from odps_frames.emulator.tunnel.calls import WriteBlock, decode_tunnel, is_tunnel
-from odps_frames.emulator.tunnel.site import TunnelSite
-from odps_frames.emulator.write_sessions import WriteSessions
 from odps_frames.errors import ServiceError, ServiceUnavailable
-from odps_frames.model.table import TableRef
 from odps_frames.wire import names
 from odps_frames.wire.http import Site
 from odps_frames.wire.names import Action
 from odps_frames.wire.reply import encode_error
 from odps_frames.wire.rest import decode_rest
-from odps_frames.wire.signing import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from odps_frames.emulator.faults import CarryOut
+    from odps_frames.config import AccessKey
+    from odps_frames.emulator.instances import Instances
+    from odps_frames.emulator.request_log import Counters, Requests
+    from odps_frames.emulator.spoiling import CarryOut
+    from odps_frames.emulator.store import Store
     from odps_frames.wire.http import Request, Response
 
 __all__ = ["Emulator", "RequestRecord"]
@@ -47,22 +51,8 @@ __all__ = ["Emulator", "RequestRecord"]
 log = logging.getLogger(__name__)
 
 SESSION_SECONDS = 24 * 60 * 60
-REMEMBERED_REQUESTS = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRecord:
-    """A request that the service saw."""
-
-    operation: str
-    """A storage action, or the word of a REST call such as ``GetTable``."""
-    target: str
-    session: str | None
-    status: int | None
-    """None where no answer was sent."""
-    n_bytes: int
-    """Of its body, as far as the service read it."""
-    request_id: str
+QUIET_SECONDS = 30.0
+"""So long requests under way may take before the folder becomes another one."""
 
 
 class Emulator:
@@ -76,13 +66,14 @@ class Emulator:
     path : Path
         The folder of the tables, which no other service may use meanwhile.
     accounts : mapping, optional
-        Secrets by access id. When neither accounts nor tokens are given, anybody may ask.
+        Secrets by access id, or keys with a security token. When neither accounts nor tokens are
+        given, anybody may ask.
     tokens : collection of str
         Bearer tokens that are accepted.
     project, projects : str, iterable of str
         Projects that exist from the start.
     clock : callable
-        Tells the time, with a zone.
+        Tells the time, with a zone, while nobody moves it by `clock`.
     session_seconds : int
         How long sessions live.
     struct_timestamps : bool
@@ -96,6 +87,9 @@ class Emulator:
     namespaces : bool
         Say to clients that a name of two parts is a schema and a table, not a project and a
         table. Projects have schemas either way.
+    test_mode : bool
+        A server lets clients on this machine do what tests do here: add faults, move the clock,
+        and so on.
 
     Raises
     ------
@@ -107,7 +101,7 @@ class Emulator:
         self,
         path: Path,
         *,
-        accounts: Mapping[str, str] | None = None,
+        accounts: Mapping[str, str | AccessKey] | None = None,
         tokens: Collection[str] = (),
         project: str = "demo",
         projects: Iterable[str] = (),
@@ -118,37 +112,34 @@ class Emulator:
         content_length_answers: bool = False,
         finish_at_once: bool = False,
         namespaces: bool = False,
+        test_mode: bool = False,
     ) -> None:
-        self._accounts = accounts
-        self._tokens = tuple(tokens)
-        self._clock = clock
-        self._store = Store(path, clock=clock, session_seconds=session_seconds)
-        self._instances = Instances(self._store, namespaces=namespaces)
-        self._rest = RestSite(
-            store=self._store,
-            instances=self._instances,
+        self._callers = Callers(accounts, tokens)
+        self._path = path
+        self._projects = (project, *projects)
+        self._settings = Settings(
+            session_seconds=session_seconds,
+            struct_timestamps=struct_timestamps,
+            large_strings=large_strings,
+            content_length_answers=content_length_answers,
             finish_at_once=finish_at_once,
             namespaces=namespaces,
         )
-        reads = ReadSessions(
-            self._store, struct_timestamps=struct_timestamps, large_strings=large_strings
-        )
-        self.preparations = reads.preparations
-        """How read sessions become ready, by its ``rule``."""
-        self._tunnel = TunnelSite(self._store, reads, content_length_answers=content_length_answers)
-        self._storage = StorageSite(
-            reads=reads,
-            results=Results(self._store, struct_timestamps=struct_timestamps),
-            writes=WriteSessions(self._store),
-            blobs=BlobSite(Blobs(self._store)),
-            content_length_answers=content_length_answers,
-        )
-        self._records: deque[RequestRecord] = deque(maxlen=REMEMBERED_REQUESTS)
-        self._guard = threading.Lock()
-        self.faults = Faults()
+        self.admin = AdminSite(self) if test_mode else None
+        """What clients on this machine may do beside the protocol."""
+        self.clock = ServiceClock(clock)
+        """The time of the service, which can be moved on."""
+        self.faults = Faults(self.clock)
         """Rules that make the service fail."""
-        for name in (project, *projects):
-            self.create_project(name)
+        self.sessions = SessionControl(lambda: self._sites)
+        """The sessions of all clients."""
+        self._log = RequestLog(self.clock)
+        self._gate = Gate()
+        self._changing = threading.Lock()
+        self._sites = Sites(path, self._settings, self.clock)
+        self._endpoint: str | None = None
+        self._snapshots = Snapshots(path)
+        self._make_projects()
 
     def __enter__(self) -> Self:
         return self
@@ -157,21 +148,148 @@ class Emulator:
         self.close()
 
     @property
-    def requests(self) -> tuple[RequestRecord, ...]:
-        """The requests that the service saw, the last ones last."""
-        with self._guard:
-            return tuple(self._records)
+    def requests(self) -> Requests:
+        """The last requests that the service saw, in the order in which they came."""
+        return self._log.requests
+
+    @property
+    def counters(self) -> Counters:
+        """What all requests brought and took, in sums."""
+        return self._log.counters
+
+    @property
+    def test_mode(self) -> bool:
+        """Whether tests in other processes may do what tests do here."""
+        return self.admin is not None
+
+    def check(self) -> None:
+        """Make sure that the folder can be read.
+
+        Raises
+        ------
+        sqlite3.Error
+            When it cannot.
+        """
+        with self._store.database.read() as connection:
+            connection.execute("SELECT count(*) FROM projects")
+
+    @property
+    def _store(self) -> Store:
+        return self._sites.store
+
+    @property
+    def _instances(self) -> Instances:
+        return self._sites.instances
+
+    @property
+    def preparations(self) -> Preparations:
+        """How read sessions become ready, by its ``rule``."""
+        return self._sites.preparations
+
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """The names of what `restore` can bring back."""
+        return self._snapshots.names
+
+    @property
+    def store(self) -> Store:
+        """The folder."""
+        return self._store
+
+    def announce(self, endpoint: str | None) -> None:
+        """Say where the service listens, for whoever asks who holds its folder."""
+        self._endpoint = endpoint
+        self._store.announce(endpoint)
+
+    @property
+    def knows_callers(self) -> bool:
+        """Whether callers have to prove who they are."""
+        return self._callers.known
 
     def create_project(self, name: str) -> None:
         """Make a project, unless it is there."""
-        TableRef(name, "t")  # names of projects and tables are alike
-        with self._store.database.write() as connection:
-            create_project(connection, name, self._store.now())
+        self._sites.create_project(name)
+
+    def reset(self) -> None:
+        """Forget all tables, sessions, faults and requests; clients need not connect anew.
+
+        The projects are those of the start and the clock tells the time again; snapshots stay.
+
+        Raises
+        ------
+        Conflict
+            When requests under way do not come to their end.
+        """
+        with self._changing, self._alone():
+            wipe(self._path)
+            self._sites = Sites(self._path, self._settings, self.clock)
+            self._store.announce(self._endpoint)
+            self._make_projects()
+            self.faults.clear()
+            self.clock.setting = ClockSetting()
+            self._log.clear()
+
+    def snapshot(self, name: str) -> None:
+        """Keep all there is at this moment, for `restore`: tables, sessions, faults, the clock.
+
+        Clients go on meanwhile. A snapshot is gone when the service is closed.
+
+        Raises
+        ------
+        ConfigError
+            When the name is not fit for one.
+        """
+        with self._changing:
+            moment = Moment(
+                clock=self.clock.setting,
+                rules=self.faults.rules,
+                courses=self._sites.preparations.courses,
+            )
+            self._snapshots.keep(name, self._store, moment)
+
+    def restore(self, name: str) -> None:
+        """Become what it was when a snapshot was made; clients need not connect anew.
+
+        The log of requests goes on.
+
+        Raises
+        ------
+        NotFound
+            When there is no such snapshot.
+        Conflict
+            When requests under way do not come to their end.
+        """
+        with self._changing:
+            moment = self._snapshots.find(name)
+            with self._alone():
+                self._snapshots.put_back(name)
+                self.clock.setting = moment.clock
+                self.faults.rules = moment.rules
+                courses = Preparations(moment.courses)
+                self._sites = Sites(self._path, self._settings, self.clock, courses)
+                self._store.announce(self._endpoint)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Have the folder for oneself: no request is under way, and no service has it open."""
+        self.clock.wake()
+        with self._gate.alone(QUIET_SECONDS):
+            self._sites.close()
+            yield
+
+    def _make_projects(self) -> None:
+        for name in self._projects:
+            self._sites.create_project(name)
+
+    def end_waits(self) -> None:
+        """Let go of the answers that rules hold back; their connections break."""
+        self.clock.wake()
 
     def close(self) -> None:
         """Stop queries and give the folder back."""
-        self._instances.close()
-        self._store.close()
+        self.clock.wake()
+        self._snapshots.close()
+        self._sites.close()
 
     def send(self, request: Request, /) -> Response:
         """Carry a request out; refusals are answers too.
@@ -181,71 +299,81 @@ class Emulator:
         ServiceUnavailable
             When a rule lets the connection break, or the body of the request did.
         """
-        exchange = _Exchange(IncomingBody(request.body), self._store.new_id())
-        status = None
-        try:
-            response = self._carry_out(request, exchange)
-            status = response.status
-            # Callers whose clock is wrong learn the time from here.
-            date = {"Date": format_datetime(self._clock().astimezone(UTC), usegmt=True)}
-            return replace(response, headers=response.headers.adding(date))
-        finally:
-            record = RequestRecord(
-                operation=exchange.operation,
-                target=exchange.target,
-                session=request.parameter(names.SESSION_ID),
-                status=status,
-                n_bytes=exchange.body.n_bytes,
-                request_id=exchange.request_id,
-            )
-            with self._guard:
-                self._records.append(record)
+        entry = self._log.begin()
+        wakes = self.clock.wakes
+        with self._gate.shared():
+            body = IncomingBody(request.body)
+            exchange = Exchange(request, body, self._store.new_id())
+            try:
+                response = self._carry_out(exchange, wakes)
+            except BaseException:
+                entry.break_off(exchange)
+                raise
+        # Callers whose clock is wrong learn the time from here.
+        date = {"Date": format_datetime(self.clock().astimezone(UTC), usegmt=True)}
+        response = replace(response, headers=response.headers.adding(date))
+        return entry.answer(exchange, response)
 
-    def _carry_out(self, request: Request, exchange: _Exchange) -> Response:
+    def _carry_out(self, exchange: Exchange, wakes: int) -> Response:
+        request = exchange.request
         try:
-            return self._answer(request, exchange)
+            return self._answer(request, exchange, wakes)
         except ServiceUnavailable:
             raise  # there is nobody to answer
         except ServiceError as error:
             refusal = error
+        except (OSError, sqlite3.OperationalError) as error:
+            if exchange.body.failure is not None:
+                raise
+            log.exception("request %s met a folder that cannot be used", exchange.request_id)
+            refusal = no_storage(error)
         except Exception as error:
             if exchange.body.failure is not None:
                 raise
             log.exception("request %s failed", exchange.request_id)
             # Clients repeat what failed with 5xx for minutes; a fault of ours will not go away.
+            # Texts of faults may name files of this machine; they are for its log alone.
             refusal = ServiceError(
-                f"a fault of the service itself: {error!r}", status=400, code="EmulatorFault"
+                f"a fault of the service itself, {type(error).__name__}; its log has it under "
+                f"request {exchange.request_id}",
+                status=400,
+                code="EmulatorFault",
             )
         if exchange.body.failure is not None:
             raise exchange.body.failure
+        exchange.code = refusal.code
         return encode_error(refusal, xml=request.site is Site.REST, request_id=exchange.request_id)
 
-    def _answer(self, request: Request, exchange: _Exchange) -> Response:
-        self._authenticate(request)
+    def _answer(self, request: Request, exchange: Exchange, wakes: int) -> Response:
+        self._callers.check(request, self.clock.as_seen_by(request.headers.get("Date", "")))
         on_rest = request.site is Site.REST
         carry_out = (
             self._rest_call(request, exchange) if on_rest else self._action(request, exchange)
         )
-        fault = self.faults.match(exchange.operation, exchange.target)
+        fault = self.faults.match(exchange)
         if fault is None:
-            return carry_out(end_mark=True)
-        return spoil(fault, carry_out, xml=on_rest, request_id=exchange.request_id)
+            return carry_out(Shape(exchange))
+        exchange.fault = fault.id
+        spoiler = Spoiler(fault, exchange, self.clock, self.sessions, on_rest, wakes)
+        return spoiler.answer(carry_out)
 
-    def _rest_call(self, request: Request, exchange: _Exchange) -> CarryOut:
+    def _rest_call(self, request: Request, exchange: Exchange) -> CarryOut:
         request = replace(request, body=exchange.body.document())
         call = decode_rest(request)
         exchange.operation, exchange.target = type(call).__name__, request.path
-        return lambda *, end_mark: self._rest.answer(call, request, exchange.request_id)  # noqa: ARG005  there is no stream
+        return lambda _: self._sites.rest.answer(call, request, exchange.request_id)
 
-    def _tunnel_call(self, request: Request, exchange: _Exchange) -> CarryOut:
+    def _tunnel_call(self, request: Request, exchange: Exchange) -> CarryOut:
         exchange.target = request.path
         call = decode_tunnel(request)
         exchange.operation = type(call).__name__
         if not isinstance(call, WriteBlock):
             exchange.body.document()
-        return lambda *, end_mark: self._tunnel.answer(call, exchange.body, exchange.request_id)  # noqa: ARG005  its streams have none
+        return lambda shape: self._sites.tunnel.answer(
+            call, exchange.body, exchange.request_id, shape
+        )
 
-    def _action(self, request: Request, exchange: _Exchange) -> CarryOut:
+    def _action(self, request: Request, exchange: Exchange) -> CarryOut:
         if is_tunnel(request):
             return self._tunnel_call(request, exchange)
         exchange.target = request.parameter(names.TARGET) or request.path
@@ -253,25 +381,6 @@ class Emulator:
         exchange.operation = action.value
         if action not in (Action.WRITE, Action.WRITE_BLOB):
             request = replace(request, body=exchange.body.document())
-        return lambda *, end_mark: self._storage.answer(
-            action, request, exchange.body, exchange.request_id, end_mark=end_mark
+        return lambda shape: self._sites.storage.answer(
+            action, request, exchange.body, exchange.request_id, shape
         )
-
-    def _authenticate(self, request: Request) -> None:
-        if self._accounts is None and not self._tokens:
-            return
-        given = request.headers.get(names.BEARER_TOKEN)
-        if given is None:
-            verify(request, self._accounts or {}, self._clock())
-        elif not any(hmac.compare_digest(given.encode(), token.encode()) for token in self._tokens):
-            raise unauthorized("the bearer token is not known to this service")
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """What becomes known of a request on its way through the service."""
-
-    body: IncomingBody
-    request_id: str
-    operation: str = ""
-    target: str = ""

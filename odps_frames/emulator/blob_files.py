@@ -1,17 +1,15 @@
-"""The bytes of blobs: one file for each upload, which never changes once it has its name.
-
-Names are random and never made of anything that a caller said.
-"""
+"""The bytes of blobs: one file for each upload, which never changes once it has its name."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.immutable_files import UNFINISHED, ImmutableFiles, folder_to_disk
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from odps_frames.wire.checksum import Digest
@@ -19,16 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["BlobFiles", "NewBlobs"]
 
 _SUFFIX = ".blobs"
-_UNFINISHED = ".part"
 _PIECE_BYTES = 1 << 18
 
 
-class BlobFiles:
+class BlobFiles(ImmutableFiles):
     """A folder of files of blobs."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(exist_ok=True)
 
     def create(self) -> NewBlobs:
         """Begin a file; it has no name that anybody knows until it is finished."""
@@ -51,19 +44,6 @@ class BlobFiles:
                 n_bytes -= len(piece)
                 yield piece
 
-    def delete(self, names: Iterable[str]) -> None:
-        """Delete files; who reads one at this moment reads on, where the system allows it."""
-        for name in names:
-            with suppress(PermissionError):  # open, on systems that mind; the next start sweeps it
-                (self._folder / name).unlink(missing_ok=True)
-
-    def sweep(self, known: Collection[str]) -> int:
-        """Delete every file that the catalog does not name; return how many there were."""
-        orphans = [path for path in self._folder.iterdir() if path.name not in known]
-        for path in orphans:
-            path.unlink()
-        return len(orphans)
-
 
 class NewBlobs:
     """A file of blobs as it is written."""
@@ -71,7 +51,7 @@ class NewBlobs:
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self.name = name
-        self._file = (folder / (name + _UNFINISHED)).open("xb")
+        self._file = (folder / (name + UNFINISHED)).open("xb")
         self.n_bytes = 0
 
     def write(self, pieces: Iterable[memoryview], *digests: Digest) -> int:
@@ -89,16 +69,15 @@ class NewBlobs:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        (self._folder / (self.name + _UNFINISHED)).rename(self._folder / self.name)
-        if os.name == "posix":
-            handle = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        (self._folder / (self.name + UNFINISHED)).rename(self._folder / self.name)
+        folder_to_disk(self._folder)
 
     def abandon(self) -> None:
         """Drop the file, finished or not."""
-        self._file.close()
-        for name in (self.name + _UNFINISHED, self.name):
-            (self._folder / name).unlink(missing_ok=True)
+        try:
+            self._file.close()
+        except OSError:
+            pass  # what could not be written is not wanted any more
+        finally:
+            for name in (self.name + UNFINISHED, self.name):
+                (self._folder / name).unlink(missing_ok=True)

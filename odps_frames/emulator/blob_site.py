@@ -18,6 +18,7 @@ from odps_frames.wire.http import Headers, Response
 
 if TYPE_CHECKING:
     from odps_frames.emulator.blobs import Blobs
+    from odps_frames.emulator.shaping import Shape
     from odps_frames.wire.http import BodyReader, Request
 
 __all__ = ["BlobSite"]
@@ -37,11 +38,12 @@ class BlobSite:
             receipt.value, batch=call.batch, request_id=request_id, route_token=receipt.token
         )
 
-    def read(self, request: Request, request_id: str) -> Response:
+    def read(self, request: Request, request_id: str, shape: Shape) -> Response:
         """Give blobs back; where nothing is compressed the answer says its length."""
         call = decode_read_blobs(request)
         found = self.blobs.read(call, Envelope.of(request).api_version)
         fields = {names.REQUEST_ID: request_id, "Content-Type": names.OCTETS}
         if found.compression.content_encoding is not None:
             fields[CONTENT_ENCODING] = found.compression.content_encoding
-        return Response(200, Headers(fields), OutgoingBody(found.pieces), found.n_bytes)
+        body = OutgoingBody(shape.checked(found.pieces))
+        return Response(200, Headers(fields), body, found.n_bytes)

@@ -99,13 +99,19 @@ class Blobs:
         NotFound
             When there is one of them no more, or not yet.
         """
-        with self._store.database.read() as connection:
+
+        def find() -> tuple[set[str], list[KeptBlob]]:
             blobs = []
-            for ref in call.refs:
-                blob = find_blob(connection, ref.text)
-                if blob is None:
-                    raise no_blob(ref.text)
-                blobs.append(blob)
+            with self._store.database.read() as connection:
+                for ref in call.refs:
+                    blob = find_blob(connection, ref.text)
+                    if blob is None:
+                        raise no_blob(ref.text)
+                    blobs.append(blob)
+            return {blob.name for blob in blobs}, blobs
+
+        hold, blobs = self._store.blob_files.hold(find)
+        pieces: Iterator[Buffer]
         if len(blobs) == 1:
             pieces, n_bytes = self._data(blobs[0]), blobs[0].n_bytes
         else:
@@ -115,6 +121,7 @@ class Blobs:
                 frame_bytes(header, blob.n_bytes)
                 for blob, header in zip(blobs, headers, strict=True)
             )
+        pieces = hold.over(pieces)
         codec = call.compression.ipc_codec
         if codec is not None:
             return BlobsRead(sealed(compressed(pieces, codec)), call.compression, None)

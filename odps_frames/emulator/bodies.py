@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from odps_frames.emulator.refusals import invalid
 from odps_frames.errors import ServiceError, ServiceUnavailable
@@ -24,40 +24,53 @@ MAX_DOCUMENT_BYTES = 16 << 20
 class BrokenConnection(ServiceUnavailable):
     """The connection ends before the answer does; whoever holds the socket has to see to it."""
 
-    def __init__(self, message: str = "", *, reset: bool = False) -> None:
+    def __init__(self, message: str = "", *, reset: bool = False, inside: bool = False) -> None:
         super().__init__(message)
         self.reset = reset
         """Whether it ends with a reset and not with a mere close."""
+        self.inside = inside
+        """Whether it ends in the middle of a chunk and not between two of them."""
+
+
+@runtime_checkable
+class _Readable(Protocol):
+    """A body that can fill memory of its reader's."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Read what is there."""
+        ...
 
 
 class IncomingBody:
-    """The body of a request, counted; a failure of its source is told from faults of ours."""
+    """The body of a request, counted; a failure of its source is told from faults of ours.
+
+    A body that can be read into memory of ours is, so that rows come from the socket into the
+    memory in which Arrow decodes them.
+    """
 
     def __init__(self, body: Body) -> None:
         self.n_bytes = 0
         self.failure: BaseException | None = None
-        self._reader = ChunkReader(self._pieces(body))
+        self._closed = False
+        self._source: _Readable = (
+            body if isinstance(body, _Readable) else ChunkReader(_pieces(body))
+        )
 
-    def _pieces(self, body: Body) -> Iterator[Buffer]:
-        if body is None:
-            return
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Read what is there."""
+        if self._closed:
+            return 0
         try:
-            for piece in [body] if isinstance(body, bytes) else body():
-                self.n_bytes += memoryview(piece).nbytes
-                yield piece
-        except GeneratorExit:
-            raise
+            got = self._source.readinto(buffer)
         except BaseException as failure:
             self.failure = failure
             raise
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Copy what is there."""
-        return self._reader.readinto(buffer)
+        self.n_bytes += got
+        return got
 
     def close(self) -> None:
-        """Drop what is left."""
-        self._reader.close()
+        """Read no more of it."""
+        self._closed = True
 
     def document(self) -> bytes:
         """Return the whole body.
@@ -74,6 +87,12 @@ class IncomingBody:
             if len(found) > MAX_DOCUMENT_BYTES:
                 raise invalid(f"the body is larger than {MAX_DOCUMENT_BYTES} bytes")
         return bytes(found)
+
+
+def _pieces(body: Body) -> Iterable[Buffer]:
+    if body is None:
+        return ()
+    return [body] if isinstance(body, bytes) else body()
 
 
 class OutgoingBody(ChunkReader):

@@ -42,6 +42,7 @@ Span: TypeAlias = tuple[int, int]
 
 _MOST_SECOND_DIGITS = 11
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NONE = np.empty(0, dtype=np.int64)
 
 
 def span_of(connection: Connection, table: Table, asked: Incremental, now: int) -> Span:
@@ -111,46 +112,50 @@ def _moment(text: str, which: str) -> int:
 
 
 def changed_files(
-    connection: Connection, table: Table, span: Span, selectors: Sequence[Selector] | None
+    connection: Connection,
+    table: Table,
+    span: Span,
+    selectors: Sequence[Selector] | None,
+    *,
+    layout: int | None = None,
 ) -> tuple[PlannedFile, ...]:
     """Return the files with rows that changed, and those rows; deleted ones come first.
 
     So whoever carries the changes out in their order comes to the right end.
     """
-    since, until = span
     before, after = (
-        {file.id: file for file in visible_files(connection, table.id, version, selectors)}
+        {
+            file.id: file
+            for file in visible_files(connection, table.id, version, selectors, layout=layout)
+        }
         for version in span
     )
-    gone = erased_positions(connection, table.id, since)
-    gone_later = erased_positions(connection, table.id, until)
+    lacking, lacking_later = (
+        erased_positions(connection, table.id, version, layout=layout) for version in span
+    )
     deleted = (
-        PlannedFile(file, _went(file, gone, gone_later, left=file.id in after), DELETE)
+        PlannedFile(file, _went(file, lacking, lacking_later, left=file.id in after), DELETE)
         for file in before.values()
     )
+    # In a file that was there before, rows come only where it joins others.
     upserted = (
-        PlannedFile(file, _without(file, gone_later.get(file.id)), UPSERT)
+        PlannedFile(file, _went(file, lacking_later, lacking, left=file.id in before), UPSERT)
         for file in after.values()
-        if file.id not in before
     )
     return tuple(file for file in (*deleted, *upserted) if file.rows.n_rows)
 
 
-def _without(file: StoredFile, places: Positions | None) -> Survivors:
-    batches = file.facts.batches
-    return Survivors.all(batches) if places is None else Survivors.without(batches, places)
-
-
 def _went(
     file: StoredFile,
-    gone: dict[int, Positions],
-    gone_later: dict[int, Positions],
+    lacking: dict[int, Positions],
+    lacking_later: dict[int, Positions],
     *,
     left: bool,
 ) -> Survivors:
     """Return the rows of a file that were there and are not any more."""
+    batches, before = file.facts.batches, lacking.get(file.id)
     if not left:
-        return _without(file, gone.get(file.id))
-    later = gone_later.get(file.id, np.empty(0, dtype=np.int64))
-    went = np.setdiff1d(later, gone.get(file.id, later[:0]), assume_unique=True)
-    return Survivors.just(file.facts.batches, went)
+        return Survivors.all(batches) if before is None else Survivors.without(batches, before)
+    later = lacking_later.get(file.id, _NONE)
+    went = np.setdiff1d(later, _NONE if before is None else before, assume_unique=True)
+    return Survivors.just(batches, went)

@@ -11,6 +11,7 @@ from odps_frames.convert.misfit import attempt, require
 from odps_frames.convert.nested import is_list, rebuild_list, rebuild_map, rebuild_struct
 from odps_frames.convert.timestamps import PAIR, check_calendar, duration_to_pair, is_pair
 from odps_frames.convert.untyped import pc
+from odps_frames.emulator.expansion import check_expansion
 from odps_frames.emulator.times import (
     is_time,
     keep_instants,
@@ -212,6 +213,7 @@ class Keeper:
                 continue
 
     def _keep(self, array: AnyArray, type_: DataType, path: str) -> AnyArray:
+        check_expansion(array)
         if pa.types.is_null(array.type):
             return pa.nulls(len(array), self._kept_type(type_, path))
         match type_:

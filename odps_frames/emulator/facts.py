@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from odps_frames.model.read import TimeUnit
@@ -63,8 +64,9 @@ class FileFacts:
         )
 
     @classmethod
+    @lru_cache(maxsize=1 << 14)
     def decode(cls, text: str) -> FileFacts:
-        """Read the facts back."""
+        """Read the facts back; files never change, and the same ones are planned over and over."""
         document = json.loads(text)
         return cls(
             batches=tuple(document["batches"]),

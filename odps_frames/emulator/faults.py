@@ -3,120 +3,150 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from odps_frames.emulator.bodies import BrokenConnection, OutgoingBody, pieces_of
-from odps_frames.errors import ServiceError
-from odps_frames.wire.reply import encode_error, encode_warning
+from odps_frames.emulator.clock import ServiceClock
+from odps_frames.emulator.fault_documents import decode_rule, rule_of
+from odps_frames.emulator.fault_effects import (
+    BadChecksum,
+    Cut,
+    Delay,
+    DropEndMark,
+    Effect,
+    ExpireSession,
+    FenceStream,
+    Flip,
+    Refuse,
+    Reset,
+    ShortRows,
+    Slow,
+    StaleRoute,
+    Stall,
+    Truncate,
+    Warn,
+    When,
+    WrongEncoding,
+)
+from odps_frames.emulator.fault_rules import Fault, Rule, RuleMembers
+from odps_frames.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    from typing_extensions import Buffer
+    from typing_extensions import Unpack
 
-    from odps_frames.wire.http import Response
+    from odps_frames.emulator.exchange import Exchange
 
 __all__ = [
-    "CarryOut",
+    "BadChecksum",
     "Cut",
+    "Delay",
     "DropEndMark",
+    "Effect",
+    "ExpireSession",
     "Fault",
     "Faults",
+    "FenceStream",
     "Flip",
     "Refuse",
     "Reset",
+    "Rule",
+    "RuleMembers",
+    "ShortRows",
+    "Slow",
+    "StaleRoute",
+    "Stall",
     "Truncate",
     "Warn",
-    "spoil",
+    "When",
+    "WrongEncoding",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Answer with an error."""
+class Faults:
+    """The rules of a service, in the order in which they were added; the first that applies hits.
 
-    status: int
-    code: str = ""
-    message: str = "as a rule demands"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """Reset the connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Close the connection before the answer's framing is complete."""
-
-
-@dataclass(frozen=True, slots=True)
-class Truncate:
-    """End the answer early, with its framing complete as if all were well."""
-
-
-@dataclass(frozen=True, slots=True)
-class DropEndMark:
-    """Send every row, but not the mark that ends an Arrow stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """Change one bit of the answer: the lowest of the byte at ``at_byte``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Warn:
-    """Answer a storage action as usual, with a warning."""
-
-    message: str
-
-
-Effect: TypeAlias = Refuse | Reset | Cut | Truncate | DropEndMark | Flip | Warn
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A rule.
-
-    ``before``: the call is not carried out. ``after``: it is, and its answer is lost or replaced.
-    ``at_byte``: the answer breaks off after so many bytes of its body.
+    Examples
+    --------
+    >>> from odps_frames.emulator.faults import Faults, Refuse
+    >>> faults = Faults()
+    >>> faults.add(effect="reset", action="TableCommitWriteSession", when="after").id
+    'fault-1'
+    >>> busy = faults.add(effect=Refuse(429, headers={"Retry-After": "3"}), action="TableRead")
+    >>> faults.add({"match": {"action": "TableRead"}, "effect": {"stall": {"s": 5}}}).when
+    'at_byte'
+    >>> faults.remove(busy.id)
     """
 
-    effect: Effect
-    action: str = "*"
-    """Pattern of the operation: a storage action, or the word of a REST call such as GetTable."""
-    target: str = "*"
-    """Pattern of the target: ``projects.p.tables.t*``, or the path of a REST call."""
-    skip: int = 0
-    """So many calls pass unharmed at first."""
-    times: int | None = 1
-    """So many calls are hit; None hits every one."""
-    when: Literal["before", "after", "at_byte"] = "before"
-    at_byte: int = 0
-
-
-class _Rule:
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self.seen = 0
-        self.hits = 0
-
-
-class Faults:
-    """The rules of a service, in the order in which they were added."""
-
-    def __init__(self) -> None:
-        self._rules: list[_Rule] = []
+    def __init__(self, clock: ServiceClock | None = None) -> None:
+        self._clock = clock or ServiceClock()
+        self._rules: list[Rule] = []
+        self._made = 0
         self._guard = threading.Lock()
 
-    def add(self, *faults: Fault) -> None:
-        """Add rules."""
+    def add(self, *rules: Fault | Mapping[str, object], **members: Unpack[RuleMembers]) -> Fault:
+        """Add rules: made already, as they are written over HTTP, or by their members.
+
+        Returns
+        -------
+        Fault
+            The rule with its id; of several the last one.
+
+        Raises
+        ------
+        ConfigError
+            When a rule makes no sense, or its id is taken.
+        """
+        made = [one if isinstance(one, Fault) else decode_rule(one) for one in rules]
+        if members:
+            made.append(rule_of(members))
+        if not made:
+            raise ConfigError("no rule; expected one, or its members such as effect='reset'")
         with self._guard:
-            self._rules += map(_Rule, faults)
+            taken = {rule.fault.id for rule in self._rules}
+            for fault in made:
+                if fault.id in taken:
+                    raise ConfigError(
+                        f"there is a rule {fault.id!r} already; remove it, or take another id"
+                    )
+                taken |= {fault.id} - {""}
+            for fault in made:
+                self._rules.append(self._begun(self._named(fault, taken)))
+            return self._rules[-1].fault
+
+    def put(self, fault: Fault) -> Fault:
+        """Add a rule in the place of the one that has its id, if there is one."""
+        with self._guard:
+            fault = self._named(fault, {rule.fault.id for rule in self._rules})
+            for place, rule in enumerate(self._rules):
+                if rule.fault.id == fault.id:
+                    self._rules[place] = self._begun(fault)
+                    return fault
+            self._rules.append(self._begun(fault))
+        return fault
+
+    def get(self, rule: str | Fault) -> Rule:
+        """Return a rule by its id, with its counts.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        """
+        with self._guard:
+            return self._rules[self._place(rule)]
+
+    def remove(self, rule: str | Fault) -> None:
+        """Drop a rule by its id.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        """
+        with self._guard:
+            del self._rules[self._place(rule)]
 
     def clear(self) -> None:
         """Drop all rules."""
@@ -124,108 +154,63 @@ class Faults:
             self._rules = []
 
     @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule with its counts; assigning earlier ones brings them back."""
+        with self._guard:
+            return tuple(self._rules)
+
+    @rules.setter
+    def rules(self, rules: tuple[Rule, ...]) -> None:
+        with self._guard:
+            self._rules = list(rules)
+
+    @property
     def hits(self) -> tuple[tuple[Fault, int], ...]:
         """Every rule, with how often it was applied."""
-        with self._guard:
-            return tuple((rule.fault, rule.hits) for rule in self._rules)
+        return tuple((rule.fault, rule.hits) for rule in self.rules)
 
-    def match(self, operation: str, target: str) -> Fault | None:
+    @property
+    def unspent(self) -> tuple[Fault, ...]:
+        """The rules that have not yet hit as often as they were to."""
+        return tuple(
+            rule.fault for rule in self.rules if rule.fault.times is not None and not rule.spent
+        )
+
+    def match(self, call: Exchange) -> Fault | None:
         """Return the first rule that applies to a call, and count the call."""
+        if not self._rules:
+            return None
         with self._guard:
-            for rule in self._rules:
-                fault = rule.fault
-                if not (fnmatchcase(operation, fault.action) and fnmatchcase(target, fault.target)):
+            now = self._clock()
+            for place, rule in enumerate(self._rules):
+                if rule.ends is not None and rule.ends <= now:
                     continue
-                rule.seen += 1
-                spent = fault.times is not None and rule.hits >= fault.times
-                if rule.seen > fault.skip and not spent:
-                    rule.hits += 1
-                    return fault
+                if not rule.fault.matches(call):
+                    continue
+                seen = rule.seen + 1
+                applies = seen > rule.fault.skip and not rule.spent
+                self._rules[place] = replace(rule, seen=seen, hits=rule.hits + applies)
+                if applies:
+                    return rule.fault
         return None
 
+    def _named(self, fault: Fault, taken: set[str]) -> Fault:
+        made = fault.id
+        while not made or (not fault.id and made in taken):
+            self._made += 1
+            made = f"fault-{self._made}"
+        return replace(fault, id=made)
 
-class CarryOut(Protocol):
-    """Carries a call out and answers it."""
+    def _begun(self, fault: Fault) -> Rule:
+        lives = fault.ttl_s
+        return Rule(fault, ends=None if lives is None else self._clock.after(lives))
 
-    def __call__(self, *, end_mark: bool) -> Response:
-        """Carry it out; a stream may have to go without its end mark."""
-
-
-def spoil(fault: Fault, carry_out: CarryOut, *, xml: bool, request_id: str) -> Response:
-    """Carry out a call as far as a rule lets it, and answer as the rule demands.
-
-    Raises
-    ------
-    BrokenConnection
-        Where there is to be no answer.
-    """
-    if isinstance(fault.effect, DropEndMark):
-        return carry_out(end_mark=False)
-    if isinstance(fault.effect, Warn):
-        return encode_warning(carry_out(end_mark=True), fault.effect.message)
-    if isinstance(fault.effect, Flip):
-        response = carry_out(end_mark=True)
-        body = OutgoingBody(_flipped(pieces_of(response), fault.at_byte))
-        return replace(response, body=body)
-    if fault.when == "before":
-        return _instead(fault, xml=xml, request_id=request_id)
-    response = carry_out(end_mark=True)
-    if fault.when == "at_byte" and not isinstance(fault.effect, Refuse):
-        return _broken_off(response, fault)
-    response.body.close()
-    return _instead(fault, xml=xml, request_id=request_id)
-
-
-def _instead(fault: Fault, *, xml: bool, request_id: str) -> Response:
-    effect = fault.effect
-    if isinstance(effect, Refuse):
-        code = effect.code or _CODES.get(effect.status, "InvalidArgument")
-        error = ServiceError(effect.message, status=effect.status, code=code)
-        response = encode_error(error, xml=xml, request_id=request_id)
-        return replace(response, headers=response.headers.adding(effect.headers))
-    msg = f"a rule breaks the connection {fault.when} the call is carried out"
-    raise BrokenConnection(msg, reset=isinstance(effect, Reset))
-
-
-_CODES = {
-    429: "FlowExceeded",
-    500: "InternalServerError",
-    502: "BadGateway",
-    503: "ServiceUnavailable",
-    504: "ServiceUnavailable",
-}
-
-
-def _flipped(pieces: Iterable[Buffer], at_byte: int) -> Iterator[Buffer]:
-    for piece in pieces:
-        view = memoryview(piece).cast("B")
-        if 0 <= at_byte < len(view):
-            spoilt = bytearray(view)
-            spoilt[at_byte] ^= 1
-            yield spoilt
-        else:
-            yield view
-        at_byte -= len(view)
-
-
-def _broken_off(response: Response, fault: Fault) -> Response:
-    """Return an answer whose body ends early."""
-    length = response.content_length
-    if isinstance(fault.effect, Truncate) and length is not None:
-        length = min(length, fault.at_byte)
-    body = OutgoingBody(_until(pieces_of(response), fault))
-    return replace(response, body=body, content_length=length)
-
-
-def _until(pieces: Iterable[Buffer], fault: Fault) -> Iterator[Buffer]:
-    left = fault.at_byte
-    for piece in pieces:
-        view = memoryview(piece).cast("B")
-        if left:
-            yield view[:left]
-        left -= min(left, len(view))
-        if not left:
-            break
-    if not isinstance(fault.effect, Truncate):
-        msg = f"a rule breaks the answer off after {fault.at_byte} bytes"
-        raise BrokenConnection(msg, reset=isinstance(fault.effect, Reset))
+    def _place(self, rule: str | Fault) -> int:
+        wanted = rule.id if isinstance(rule, Fault) else rule
+        for place, one in enumerate(self._rules):
+            if one.fault.id == wanted:
+                return place
+        there = ", ".join(one.fault.id for one in self._rules) or "none"
+        raise NotFound(
+            f"there is no rule {wanted!r}; there are: {there}", status=404, code="NoSuchObject"
+        )

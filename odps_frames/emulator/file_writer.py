@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,8 @@ class FileWriter:
     def abandon(self) -> None:
         """Drop every file of this writer."""
         if self._current is not None:
-            self._current.writer.close()
+            with suppress(OSError):  # what could not be written is not wanted any more
+                self._current.writer.close()
             self._files.discard(self._current.name)
             self._current = None
         self._files.delete(file.name for file in self.finished)
@@ -125,10 +127,11 @@ class FileWriter:
             self._close()  # what comes later would be out of order
 
     def _close(self) -> None:
-        current, self._current = self._current, None
+        current = self._current
         if current is not None:
             current.writer.close()
             n_bytes = self._files.finish(current.name)
+            self._current = None
             self.finished.append(
                 NewFile(
                     values=self._values,

@@ -13,12 +13,26 @@ from odps_frames.wire.http import Headers, Request, Site
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["BadRequest", "Head", "HeadReader", "check_host", "read_head", "request_of"]
+__all__ = [
+    "BadRequest",
+    "Head",
+    "HeadReader",
+    "check_caller",
+    "is_loopback",
+    "read_head",
+    "request_of",
+]
 
 MAX_HEAD_BYTES = 64 << 10
+MAX_REQUEST_LINE_BYTES = 32 << 10
+MAX_FIELDS = 128
+MAX_PARAMETERS = 256
 API_PATH = "/api"
 _STORAGE = "/api/storage/"
 _REQUEST_LINE = re.compile(r"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.1")
+_BARE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
+"""Line ends that some readers take for one and others do not."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _END = b"\r\n\r\n"
 
@@ -90,6 +104,8 @@ def read_head(reader: HeadReader) -> Head | None:
             reader.read(end + len(_END) - seen)
             return _parse(bytes(head[:end]))
         reader.read(len(window))
+        if _BARE.search(head, max(0, seen - 1)):
+            raise BadRequest("a line of the head does not end with CR LF")
         if len(head) > MAX_HEAD_BYTES:
             raise BadRequest(f"the head is longer than {MAX_HEAD_BYTES} bytes", 431)
 
@@ -97,25 +113,34 @@ def read_head(reader: HeadReader) -> Head | None:
 def _parse(head: bytes) -> Head:
     if len(head) > MAX_HEAD_BYTES:
         raise BadRequest(f"the head is longer than {MAX_HEAD_BYTES} bytes", 431)
+    if _BARE.search(head):
+        raise BadRequest("a line of the head does not end with CR LF")
     first, *lines = head.decode("latin-1").lstrip("\r\n").split("\r\n")
+    if len(first) > MAX_REQUEST_LINE_BYTES:
+        raise BadRequest(f"the address is longer than {MAX_REQUEST_LINE_BYTES} bytes", 414)
     match = _REQUEST_LINE.fullmatch(first)
     if match is None:
         status = 505 if re.search(r" HTTP/(?!1\.1)", first) else 400
         raise BadRequest("expected 'METHOD /path HTTP/1.1'", status)
+    if len(lines) > MAX_FIELDS:
+        raise BadRequest(f"{len(lines)} header fields; expected at most {MAX_FIELDS}", 431)
     fields: dict[str, tuple[str, str]] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not _TOKEN.fullmatch(name) or _CONTROL.search(value):
             raise BadRequest(f"not a header field: {line[:80]!r}")
-        if name.lower() in fields and name.lower() in _ONCE:
+        key = name.lower()
+        if key in fields and (key in _ONCE or key.startswith(_ONCE_PREFIXES)):
             raise BadRequest(f"the field {name} stands twice")
-        fields[name.lower()] = name, _text(value.strip(" \t"))
+        fields[key] = name, _text(value.strip(" \t"))
     headers = Headers(fields.values())
     _check_framing(headers)
     return Head(match.group(1), match.group(2), headers)
 
 
-_ONCE = frozenset({"host", "content-length", "transfer-encoding", "authorization", "date"})
+_ONCE = frozenset({"host", "transfer-encoding", "date", "expect", "connection", "origin"})
+_ONCE_PREFIXES = ("authorization", "content-", "x-odps-", "odps-")
+"""Fields that decide something. Of two, one reader would take the first and another the last."""
 
 
 def _text(value: str) -> str:
@@ -146,9 +171,14 @@ def request_of(head: Head) -> Request:
     parts = urlsplit(head.target)
     try:
         path = unquote(parts.path, errors="strict")
-        query = parse_qsl(parts.query, keep_blank_values=True, errors="strict")
+        query = parse_qsl(
+            parts.query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
+        )
     except (UnicodeDecodeError, ValueError):
-        raise BadRequest("the address is not percent-encoded UTF-8") from None
+        raise BadRequest(
+            "the address is not percent-encoded UTF-8, or has more than "
+            f"{MAX_PARAMETERS} parameters"
+        ) from None
     on_rest = path.startswith(API_PATH + "/") and not path.startswith(_STORAGE)
     return Request(
         method="GET" if head.method == "HEAD" else head.method,
@@ -159,23 +189,29 @@ def request_of(head: Head) -> Request:
     )
 
 
-def check_host(headers: Headers, own_addresses: Collection[str]) -> None:
-    """Refuse a request that was led here under a foreign name (DNS rebinding).
+def check_caller(headers: Headers, own_addresses: Collection[str]) -> None:
+    """Refuse what a web page sends: under a foreign name (DNS rebinding), or under ours.
+
+    A browser says so by itself, and no client of MaxCompute does.
 
     Raises
     ------
     BadRequest
-        When the Host field is missing, or names neither this machine nor an address of ours.
+        When the Host field is missing, or names neither this machine nor an address of ours, or
+        when the request comes out of a page.
     """
     host = headers.get("Host")
     if host is None:
         raise BadRequest("the field Host is missing")
     name = re.sub(r":[0-9]*$", "", host).strip("[]").lower()
-    if name != "localhost" and name not in own_addresses and not _is_loopback(name):
+    if name != "localhost" and name not in own_addresses and not is_loopback(name):
         raise BadRequest(f"Host is {host[:80]!r}; this service is not reached by that name", 421)
+    if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none":
+        raise BadRequest("the request comes from a web page; this service answers none", 403)
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether an address is one of this machine alone."""
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

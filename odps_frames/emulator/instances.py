@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from odps_frames.emulator.catalog.schemas import need_schema
+from odps_frames.emulator.compaction import compact
 from odps_frames.emulator.queries import Queries
 from odps_frames.emulator.refusals import no_instance
 from odps_frames.emulator.result_text import Unspeakable, csv_text
 from odps_frames.emulator.results import LIMITED_ROWS, Results
-from odps_frames.emulator.sql.engine import Engine
-from odps_frames.emulator.sql.parser import parse
-from odps_frames.emulator.sql.settings import is_query, split_settings
+from odps_frames.emulator.sql.engine import run_statement
+from odps_frames.emulator.sql.kinds import is_change
+from odps_frames.emulator.sql.parser import parse, parse_script
+from odps_frames.emulator.sql.settings import SUBMIT_MODE, is_query, split_settings
+from odps_frames.emulator.sql.site import Site
 from odps_frames.emulator.sql.table_names import NAMESPACES, zone_of
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.emulator.times import is_instant
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from odps_frames.wire.job_document import Statement
 
 __all__ = ["Instance", "Instances"]
+
+MAX_SQL_BYTES = 2 << 20
+"""What MaxCompute takes."""
 
 _STOPPED = (
     "ODPS-0010000:System internal error - the service stopped before the query ended; "
@@ -102,15 +108,25 @@ class Instances:
             ended_at=None,
         )
         try:
+            _check_length(statement.sql)
             settings, sql = split_settings(statement.sql)
             hints = {**self._hints, **statement.hints, **settings}
-            if is_query(sql):
+            if is_query(sql) or is_change(sql):
                 return self._query(instance, sql, hints, started)
             with self._store.database.write() as connection:
                 need_schema(connection, project, None)
-                text = _define(connection, sql, project, hints, started)
+                site = Site(
+                    connection=connection,
+                    files=self._store.files,
+                    project=project,
+                    hints=hints,
+                    now=started,
+                )
+                text = _define(site, sql)
                 instance = self._ended(instance, TaskStatus.SUCCESS, text)
                 _keep(connection, instance)
+            for table_id, partitions in site.compactions:
+                compact(self._store, table_id, partitions, started)
         except SqlFault as fault:
             instance = self._ended(instance, TaskStatus.FAILED, str(fault))
             with self._store.database.write() as connection:
@@ -123,10 +139,15 @@ class Instances:
     ) -> Instance:
         with self._store.database.read() as connection:
             need_schema(connection, instance.project, None)
-        planned, hold = self._queries.plan(sql, instance.project, hints, started)
-        with self._store.database.write() as connection:
-            _keep(connection, instance)
-        self._queries.start(instance.id, planned, hold)
+        work, hold = self._queries.plan(sql, instance.project, hints, started)
+        try:
+            with self._store.database.write() as connection:
+                _keep(connection, instance)
+        except BaseException:
+            work.release()
+            hold.release()
+            raise
+        self._queries.start(instance.id, work, hold)
         return instance
 
     def _ended(self, instance: Instance, status: TaskStatus, result: str) -> Instance:
@@ -213,13 +234,22 @@ class Instances:
         )
 
 
-def _define(
-    connection: Connection, sql: str, project: str, hints: Mapping[str, str], now: int
-) -> str:
-    """Carry out a definition; nothing but settings is a statement too."""
+def _check_length(sql: str) -> None:
+    n_bytes = len(sql.encode())
+    if n_bytes > MAX_SQL_BYTES:
+        raise SqlFault(
+            "ODPS-0130161",
+            f"Parse exception - a statement of {n_bytes} bytes; expected at most {MAX_SQL_BYTES}",
+        )
+
+
+def _define(site: Site, sql: str) -> str:
+    """Carry out a definition, or a script of them; nothing but settings is a statement too."""
     if not sql.strip(" \r\n\t;"):
         return ""
-    return Engine(connection=connection, project=project, hints=hints, now=now).run(parse(sql))
+    if site.hints.get(SUBMIT_MODE, "").strip().lower() != "script":
+        return run_statement(site, parse(sql))
+    return "\n".join(filter(None, [run_statement(site, one) for one in parse_script(sql)]))
 
 
 def _keep(connection: Connection, instance: Instance) -> None:

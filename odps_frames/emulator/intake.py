@@ -97,6 +97,11 @@ class Intake:
         self.n_rows = 0
 
     @property
+    def n_partitions(self) -> int:
+        """In how many partitions the rows are."""
+        return len({values for values, _ in self._writers})
+
+    @property
     def data_columns(self) -> list[Column]:
         """The columns of the table that every row has."""
         return [stored.column for stored in self._table.columns]

@@ -9,7 +9,7 @@ of some millions of rows of the table at a time.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,61 +35,130 @@ if TYPE_CHECKING:
     from odps_frames.emulator.files import Files, Kept
     from odps_frames.emulator.specs import Values
 
-__all__ = ["merge"]
+__all__ = ["Merge", "take_away"]
 
 _PROBED_ROWS = 1 << 22
 """So many keys of the table are looked through at once."""
+_NONE = np.empty(0, dtype=np.int64)
 _FILE, _PLACE, _ROW, _STREAM = "file", "place", "row", "stream"
 
 
-def merge(
-    connection: Connection,
-    table: Table,
-    version: int,
-    added: Sequence[tuple[int, NewFile]],
-    files: Files,
-) -> None:
-    """Take away what the rows of a version replace or delete.
+class Merge:
+    """Finds the rows that a commit replaces or deletes: first beside others, then for good.
+
+    `prepare` reads keys while everybody else goes on. `carry_out` is part of the transaction of
+    the commit and reads what came since then, which is little; without `prepare` it reads all.
 
     Parameters
     ----------
-    connection, table, version
-        The transaction of the commit, and the version that it makes.
-    added : sequence
-        The files that the version brings, with their numbers in the catalog.
-    files : Files
-        Where the rows are.
-
-    Raises
-    ------
-    ServiceError
-        When a key stands in several streams: nobody could tell which row is the last one.
+    table : Table
+        It has a primary key.
+    added : sequence of NewFile
+        What the commit brings.
     """
-    new = {number for number, _ in added}
-    gone = erased_positions(connection, table.id, version)
-    present: dict[Values, list[StoredFile]] = {}
-    for file in visible_files(connection, table.id, version):
-        if file.id not in new:
-            present.setdefault(file.values, []).append(file)
-    incoming: dict[Values, list[tuple[int, NewFile]]] = {}
-    for number, fresh in added:
-        incoming.setdefault(fresh.values, []).append((number, fresh))
-    keys = _Keys(table)
-    for values, group in incoming.items():
-        rows = _rows_of(keys, (file.name for _, file in group), files, OPERATION)
-        last = _last_rows(keys, rows, [file.stream for _, file in group])
-        for (number, fresh), places in zip(group, _settled(rows, last, len(group)), strict=True):
-            _take_away(connection, version, number, fresh.n_rows, places)
-        wanted = last.select(keys.names)
-        for some in _grouped(present.get(values, ())):
-            for file, places in _matching(keys, some, wanted, files):
-                known = gone.get(file.id)
-                left = places if known is None else np.setdiff1d(places, known, assume_unique=True)
-                n_gone = 0 if known is None else len(known)
-                _take_away(connection, version, file.id, file.n_rows - n_gone, left)
+
+    def __init__(self, table: Table, added: Sequence[NewFile], files: Files) -> None:
+        self._table = table
+        self._files = files
+        self._keys = _Keys(table)
+        self._groups: dict[Values, list[int]] = {}
+        for number, file in enumerate(added):
+            self._groups.setdefault(file.values, []).append(number)
+        self._added = added
+        self._incoming: dict[Values, _Incoming] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The files that the commit brings."""
+        return [file.name for file in self._added]
+
+    def prepare(self, present: Iterable[StoredFile]) -> None:
+        """Look for the keys of the commit in files, which are held meanwhile.
+
+        Raises
+        ------
+        ServiceError
+            When a key stands in several streams: nobody could tell which row is the last one.
+        """
+        by_partition = _by_partition(present)
+        for values in self._groups:
+            self._look(values, by_partition.get(values, ()))
+
+    def carry_out(self, connection: Connection, version: int, numbers: Sequence[int]) -> None:
+        """Take away what the rows of a version replace or delete.
+
+        Parameters
+        ----------
+        connection, version
+            The transaction of the commit, and the version that it makes.
+        numbers : sequence of int
+            Those that the catalog gave the files of the commit.
+
+        Raises
+        ------
+        ServiceError
+            As ``prepare``.
+        """
+        gone = erased_positions(connection, self._table.id, version)
+        selectors = list(self._groups)
+        new = set(numbers)
+        visible = visible_files(connection, self._table.id, version, selectors)
+        present = _by_partition(file for file in visible if file.id not in new)
+        for values, group in self._groups.items():
+            found = self._look(values, present.get(values, ()))
+            for place, places in zip(group, found.settled, strict=True):
+                n_rows = self._added[place].n_rows
+                take_away(connection, version, numbers[place], n_rows, places)
+            for file in present.get(values, ()):
+                if file.id in found.replaced:
+                    known = gone.get(file.id, _NONE)
+                    left = np.setdiff1d(found.replaced[file.id], known, assume_unique=True)
+                    take_away(connection, version, file.id, file.n_rows - len(known), left)
+
+    def _look(self, values: Values, present: Iterable[StoredFile]) -> _Incoming:
+        """Read the keys of a partition that were not read yet."""
+        found = self._incoming.get(values)
+        if found is None:
+            found = self._incoming[values] = self._settle(self._groups[values])
+        unread = [file for file in present if file.id not in found.read]
+        for some in _grouped(unread):
+            found.replaced |= {
+                file.id: places
+                for file, places in _matching(self._keys, some, found.wanted, self._files)
+            }
+        found.read |= {file.id for file in unread}
+        return found
+
+    def _settle(self, group: Sequence[int]) -> _Incoming:
+        files = [self._added[place] for place in group]
+        rows = _rows_of(self._keys, (file.name for file in files), self._files, OPERATION)
+        last = _last_rows(self._keys, rows, [file.stream for file in files])
+        settled = list(_settled(rows, last, len(files)))
+        return _Incoming(settled, last.select(self._keys.names))
 
 
-def _take_away(
+@dataclass(slots=True)
+class _Incoming:
+    """What is known of the rows that come to a partition."""
+
+    settled: list[Positions]
+    """For each file that comes, the rows of it that do not stay."""
+    wanted: pa.Table
+    """The keys that come."""
+    replaced: dict[int, Positions] = field(default_factory=dict)
+    """Rows under the same keys, by file of the table."""
+    read: set[int] = field(default_factory=set)
+    """Files of the table whose keys were looked through."""
+
+
+def _by_partition(files: Iterable[StoredFile]) -> dict[Values, list[StoredFile]]:
+    found: dict[Values, list[StoredFile]] = {}
+    for file in files:
+        found.setdefault(file.values, []).append(file)
+    return found
+
+
+def take_away(
     connection: Connection, version: int, file: int, n_left: int, places: Positions
 ) -> None:
     """Erase rows; a file that has no others is removed, so that it can be deleted one day."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from odps_frames.emulator.catalog import sessions as kept
 from odps_frames.emulator.catalog.sessions import KeptWriteSession
-from odps_frames.emulator.catalog.tables import need_table, table_by_id
+from odps_frames.emulator.catalog.tables import need_rows, table_by_id
 from odps_frames.emulator.refusals import conflict, expired_session, invalid, no_session
 from odps_frames.emulator.session_options import SessionOptions
 from odps_frames.model.lifecycle import SessionStatus
@@ -72,7 +72,7 @@ def find_session(
     ServiceError
         When there is none, when its table was made anew, or when it is of another ``mode``.
     """
-    table = need_table(connection, ref)
+    table = need_rows(connection, ref)
     if session_id == AUTO_COMMIT and (mode is None or mode.streams):
         return _auto_commit_session(connection, table, mode)
     session = kept.find_write_session(connection, session_id)

@@ -1,18 +1,14 @@
-"""Queries on their way: understood when they come, carried out beside everything else."""
+"""Queries and changes on their way: understood when they come, carried out beside all else."""
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from odps_frames.convert.misfit import Misfit
-from odps_frames.emulator.catalog.results import add_result
-from odps_frames.emulator.columns import Keeper, WrongType, time_paths
-from odps_frames.emulator.file_writer import FileWriter
+from odps_frames.emulator.catalog.contents import unknown_files
 from odps_frames.emulator.sql.settings import check_hints
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.wire.instance import TaskStatus
@@ -21,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from odps_frames.emulator.files import Hold
-    from odps_frames.emulator.sql.planning import Planned
-    from odps_frames.emulator.sql.running import Run
     from odps_frames.emulator.store import Store
+    from odps_frames.emulator.work import Work
 
 __all__ = ["Queries"]
 
@@ -39,8 +34,7 @@ TURN_SECONDS = 0.05
 @dataclass(frozen=True, slots=True)
 class _Job:
     instance: str
-    planned: Planned
-    run: Run
+    work: Work
     hold: Hold
     ended: threading.Event
 
@@ -61,10 +55,8 @@ class Queries:
         self._guard = threading.Lock()
         self._jobs: dict[str, _Job] = {}
 
-    def plan(
-        self, sql: str, project: str, hints: Mapping[str, str], now: int
-    ) -> tuple[Planned, Hold]:
-        """Understand a query on the present versions of its tables, whose files are held.
+    def plan(self, sql: str, project: str, hints: Mapping[str, str], now: int) -> tuple[Work, Hold]:
+        """Understand a statement on the present versions of its tables, whose files are held.
 
         Raises
         ------
@@ -72,8 +64,7 @@ class Queries:
             With the code and the place; also where the packages for queries are missing.
         """
         try:
-            import odps_frames.emulator.sql.running  # noqa: F401, PLC0415  missed now, not later
-            from odps_frames.emulator.sql.planning import plan_query  # noqa: PLC0415  optional
+            from odps_frames.emulator.planned_work import plan_work  # noqa: PLC0415  optional
         except ImportError as error:
             message = (
                 "Semantic analysis exception - queries are not supported here without the package "
@@ -82,26 +73,39 @@ class Queries:
             raise SqlFault("ODPS-0130071", message) from None
         check_hints(hints)
 
-        def find() -> tuple[list[str], Planned]:
+        while True:
             with self._store.database.read() as connection:
-                planned = plan_query(
-                    connection,
-                    sql,
-                    project=project,
-                    hints=hints,
-                    now=now,
-                    files=self._store.files,
+                names, work = plan_work(
+                    self._store, connection, sql, project=project, hints=hints, now=now
                 )
-            return planned.files, planned
+            hold = self._held(names)
+            if hold is None:
+                continue
+            if work.pin():
+                return work, hold
+            work.release()
+            hold.release()
 
-        hold, planned = self._store.files.hold(find)
-        return planned, hold
+    def _held(self, names: list[str]) -> Hold | None:
+        """Keep files from deletion; None where some of them are gone since they were found.
 
-    def start(self, instance: str, planned: Planned, hold: Hold) -> None:
-        """Carry a query out in a thread of its own."""
-        from odps_frames.emulator.sql.running import Run  # noqa: PLC0415  optional
+        A statement is not understood while files are found and held in one step: others would
+        have to wait for it.
+        """
 
-        job = _Job(instance, planned, Run(planned), hold, threading.Event())
+        def find() -> tuple[list[str], list[str]]:
+            with self._store.database.read() as connection:
+                return names, unknown_files(connection, names)
+
+        hold, gone = self._store.files.hold(find)
+        if gone:
+            hold.release()
+            return None
+        return hold
+
+    def start(self, instance: str, work: Work, hold: Hold) -> None:
+        """Carry a statement out in a thread of its own."""
+        job = _Job(instance, work, hold, threading.Event())
         with self._guard:
             self._jobs[instance] = job
         thread = threading.Thread(
@@ -113,14 +117,14 @@ class Queries:
         """How far a query is, in percent."""
         with self._guard:
             job = self._jobs.get(instance)
-        return 100.0 if job is None else job.run.progress
+        return 100.0 if job is None else job.work.progress
 
     def cancel(self, instance: str) -> None:
         """Stop a query, wherever it is; one that ended stays as it is."""
         with self._guard:
             job = self._jobs.get(instance)
         if job is not None:
-            job.run.cancel()
+            job.work.cancel()
 
     def wait(self, instance: str) -> None:
         """Wait until a query ended."""
@@ -134,7 +138,7 @@ class Queries:
         with self._guard:
             jobs = list(self._jobs.values())
         for job in jobs:
-            job.run.cancel()
+            job.work.cancel()
         for job in jobs:
             job.ended.wait(STOP_SECONDS)
 
@@ -143,9 +147,9 @@ class Queries:
 
         try:
             while not self._turns.acquire(timeout=TURN_SECONDS):
-                job.run.stop_if_cancelled()
+                job.work.stop_if_cancelled()
             try:
-                self._carry_out(job)
+                job.work.carry_out(job.instance)
             finally:
                 self._turns.release()
             status, text = TaskStatus.SUCCESS, ""
@@ -155,50 +159,23 @@ class Queries:
             status, text = TaskStatus.FAILED, str(fault)
         except Exception as error:
             log.exception("query %s failed", job.instance)
-            text = f"ODPS-0010000:System internal error - a fault of the service itself: {error!r}"
+            text = (
+                "ODPS-0010000:System internal error - a fault of the service itself, "
+                f"{type(error).__name__}; its log has it under {job.instance}"
+            )
             status = TaskStatus.FAILED
         finally:
+            job.work.release()
             job.hold.release()
         try:
             if status is not TaskStatus.SUCCESS:
                 self._finish(job.instance, status, text)
+            elif job.work.frees_files:
+                self._store.collect()
+        except sqlite3.OperationalError:
+            # It is said to run until the next start, which finds that it does not.
+            log.exception("the end of query %s cannot be noted", job.instance)
         finally:
             with self._guard:
                 self._jobs.pop(job.instance, None)
             job.ended.set()
-
-    def _carry_out(self, job: _Job) -> None:
-        columns = job.planned.columns
-        fields = [str(number) for number in range(1, len(columns) + 1)]
-        times = {
-            field: column.type
-            for field, column in zip(fields, columns, strict=True)
-            if time_paths(column.type, "")
-        }
-        writer, keeper = FileWriter(self._store.files, (), times), Keeper()
-        try:
-            for batch in job.run.batches(self._store.files):
-                writer.write(self._kept(batch, job.planned, keeper, fields))
-            writer.finish()
-            self._store.files.settle()
-            with self._store.database.write() as connection:
-                add_result(connection, job.instance, columns, writer.finished, self._store.now())
-                connection.execute(
-                    "UPDATE instances SET status = ?, ended = ? WHERE id = ?",
-                    (TaskStatus.SUCCESS.value, self._store.now(), job.instance),
-                )
-        except BaseException:
-            writer.abandon()
-            raise
-
-    def _kept(
-        self, batch: pa.RecordBatch, planned: Planned, keeper: Keeper, fields: list[str]
-    ) -> pa.RecordBatch:
-        arrays = []
-        for array, column, field in zip(batch.columns, planned.columns, fields, strict=True):
-            try:
-                arrays.append(keeper.keep(array, column.type, field))
-            except (Misfit, WrongType) as error:
-                message = f"Illegal type cast or calculation - column {column.name}: {error}"
-                raise SqlFault("ODPS-0121035", message) from None
-        return pa.RecordBatch.from_arrays(arrays, names=fields)

@@ -94,8 +94,11 @@ def make_plan(
     store: Files,
     *,
     since: int | None = None,
+    layout: int | None = None,
 ) -> ReadPlan:
     """Plan what a session brings: a version or, with ``since``, what changed up to it.
+
+    With ``layout`` it is planned as at the time of that layout, to the same splits.
 
     Raises
     ------
@@ -109,9 +112,9 @@ def make_plan(
         selectors = [parse_selector(text, table.partition_columns) for text in spec.partitions]
     predicate, warning = read_predicate(spec.row_filter, table, fallback=spec.row_filter_fallback)
     if since is None:
-        files = _files_at(connection, table, version, selectors)
+        files = _files_at(connection, table, version, selectors, layout)
     else:
-        files = changed_files(connection, table, (since, version), selectors)
+        files = changed_files(connection, table, (since, version), selectors, layout=layout)
     if (buckets := wanted_buckets(table, spec)) is not None:
         files = tuple(file for file in files if file.stored.bucket in buckets)
     if predicate is not None:
@@ -131,13 +134,17 @@ def make_plan(
 
 
 def _files_at(
-    connection: Connection, table: Table, version: int, selectors: Sequence[Selector] | None
+    connection: Connection,
+    table: Table,
+    version: int,
+    selectors: Sequence[Selector] | None,
+    layout: int | None,
 ) -> tuple[PlannedFile, ...]:
     """Return the files of a version with the rows of them that it still has."""
-    gone = erased_positions(connection, table.id, version)
+    gone = erased_positions(connection, table.id, version, layout=layout)
     return tuple(
         PlannedFile(file, _left(file.facts.batches, gone.get(file.id)))
-        for file in visible_files(connection, table.id, version, selectors)
+        for file in visible_files(connection, table.id, version, selectors, layout=layout)
     )
 
 

@@ -9,17 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.catalog.layouts import layout_of
 from odps_frames.emulator.catalog.sessions import (
     KeptReadSession,
-    add_read_session,
     find_read_session,
     prolong_read_session,
 )
-from odps_frames.emulator.catalog.tables import need_table, table_by_id
+from odps_frames.emulator.catalog.tables import need_rows, table_by_id
 from odps_frames.emulator.changes import span_of
 from odps_frames.emulator.facts import TimeFact, joined_times
 from odps_frames.emulator.planner import window
-from odps_frames.emulator.preparing import Preparations
 from odps_frames.emulator.read_plan import check_times, find_partitions, make_plan
 from odps_frames.emulator.refusals import (
     conflict,
@@ -31,6 +30,7 @@ from odps_frames.emulator.refusals import (
 from odps_frames.emulator.routed import Routed
 from odps_frames.emulator.row_stream import resized
 from odps_frames.emulator.row_view import RowView, Selection, select
+from odps_frames.emulator.snapshots import open_snapshot
 from odps_frames.emulator.times import is_instant
 from odps_frames.model.lifecycle import SessionStatus
 from odps_frames.model.read import (
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.planner import Pieces
+    from odps_frames.emulator.preparing import Preparations
     from odps_frames.emulator.read_plan import ReadPlan
     from odps_frames.emulator.store import Store
     from odps_frames.model.table import InstanceRef
@@ -95,6 +96,8 @@ class ReadSessions:
 
     Parameters
     ----------
+    preparations : Preparations
+        How they become ready.
     struct_timestamps : bool
         TIMESTAMP and TIMESTAMP_NTZ travel as pairs of seconds and nanoseconds, as some services
         do it (protocol.md §12).
@@ -103,12 +106,17 @@ class ReadSessions:
     """
 
     def __init__(
-        self, store: Store, *, struct_timestamps: bool, large_strings: bool = False
+        self,
+        store: Store,
+        preparations: Preparations,
+        *,
+        struct_timestamps: bool,
+        large_strings: bool = False,
     ) -> None:
         self._store = store
         self._struct_timestamps = struct_timestamps
         self._large_strings = large_strings
-        self.preparations = Preparations()
+        self._preparations = preparations
         self._plans: OrderedDict[str, ReadPlan] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -116,29 +124,49 @@ class ReadSessions:
         """Open a session on the present version of a table."""
         ref = _table_of(spec.table)
         now = self._store.now()
-        with self._store.database.write() as connection:  # no file may go while this is planned
-            table = need_table(connection, ref)
+
+        def begin(connection: Connection) -> KeptReadSession:
+            table = need_rows(connection, ref)
             since, version = None, table.version
             if spec.incremental is not None:
                 since, version = span_of(connection, table, spec.incremental, now)
-            plan = make_plan(connection, table, version, spec, self._store.files, since=since)
-            find_partitions(connection, table, spec)
-            check_times(plan, spec, self._as_pair, self._store.files)
-            kept = KeptReadSession(
+            return KeptReadSession(
                 id=self._store.new_id(),
                 table_id=table.id,
                 version=version,
                 since=since,
+                layout=layout_of(connection, table.id),
                 definition=table.definition(),
                 target=encode_target(table.ref),
                 request=read_session.encode_create(spec).read_body().decode(),
                 token=f"read-{secrets.token_hex(8)}",
                 expires=now + self._store.session_milliseconds,
             )
-            add_read_session(connection, kept)
+
+        def plan_it(connection: Connection, kept: KeptReadSession) -> ReadPlan:
+            table = need_rows(connection, ref).as_defined(kept.definition)
+            plan = self._plan(connection, table, kept, spec)
+            find_partitions(connection, table, spec)
+            check_times(plan, spec, self._as_pair, self._store.files)
+            return plan
+
+        kept, plan = open_snapshot(self._store, begin, plan_it)
         self._remember(kept.id, plan)
-        self.preparations.begin(kept.id)
+        self._preparations.begin(kept.id)
         return Routed(self._info(kept, plan), kept.token, plan.warning)
+
+    def _plan(
+        self, connection: Connection, table: Table, kept: KeptReadSession, spec: ReadSpec
+    ) -> ReadPlan:
+        return make_plan(
+            connection,
+            table,
+            kept.version,
+            spec,
+            self._store.files,
+            since=kept.since,
+            layout=kept.layout,
+        )
 
     def get(self, call: GetReadSession) -> Routed[ReadSessionInfo]:
         """Tell how a session stands; refreshing prolongs its life, or brings it back."""
@@ -149,7 +177,7 @@ class ReadSessions:
             if call.refresh:
                 kept = replace(kept, expires=self._store.now() + self._store.session_milliseconds)
                 prolong_read_session(c, kept.id, kept.expires)
-        self.preparations.poll(kept.id)
+        self._preparations.poll(kept.id)
         return Routed(self._info(kept, ready.plan), kept.token, ready.plan.warning)
 
     def read(self, call: ReadCall) -> RowStream:
@@ -183,7 +211,7 @@ class ReadSessions:
 
         def find() -> tuple[list[str], tuple[Table, ReadPlan]]:
             with self._store.database.read() as connection:
-                table = need_table(connection, call.table)
+                table = need_rows(connection, call.table)
                 plan = make_plan(connection, table, table.version, spec, self._store.files)
                 find_partitions(connection, table, spec)
             return [file.stored.name for file in plan.files], (table, plan)
@@ -203,7 +231,7 @@ class ReadSessions:
 
     def _find(self, connection: Connection, ref: TableRef, session_id: str) -> _Ready:
         kept = find_read_session(connection, session_id)
-        table = need_table(connection, ref)
+        table = need_rows(connection, ref)
         if kept is None:
             raise no_session(session_id)
         if kept.table_id != table.id:
@@ -218,10 +246,7 @@ class ReadSessions:
         with self._guard:
             plan = self._plans.get(session_id)
         if plan is None:
-            defined = table.as_defined(kept.definition)
-            plan = make_plan(
-                connection, defined, kept.version, spec, self._store.files, since=kept.since
-            )
+            plan = self._plan(connection, table.as_defined(kept.definition), kept, spec)
             self._remember(session_id, plan)
         return _Ready(kept, spec, plan)
 
@@ -233,7 +258,7 @@ class ReadSessions:
                 self._plans.popitem(last=False)
 
     def _info(self, kept: KeptReadSession, plan: ReadPlan) -> ReadSessionInfo:
-        state = self.preparations.state(kept.id)
+        state = self._preparations.state(kept.id)
         if state is not None:
             return ReadSessionInfo(
                 session_id=kept.id,
@@ -259,7 +284,7 @@ class ReadSessions:
         )
 
     def _check_ready(self, kept: KeptReadSession) -> None:
-        state = self.preparations.state(kept.id)
+        state = self._preparations.state(kept.id)
         if state is not None:
             raise conflict(f"session {kept.id!r} is {state[0]}, not NORMAL: {state[1]}")
         if self._status(kept) is SessionStatus.EXPIRED:

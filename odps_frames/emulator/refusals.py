@@ -24,6 +24,7 @@ __all__ = [
     "conflict",
     "expired_session",
     "invalid",
+    "is_view",
     "malformed",
     "no_blob",
     "no_instance",
@@ -32,6 +33,7 @@ __all__ = [
     "no_result",
     "no_schema",
     "no_session",
+    "no_storage",
     "no_stream",
     "no_table",
     "schema_exists",
@@ -66,6 +68,18 @@ def conflict(message: str, *, code: str = "StatusConflict") -> Conflict:
 def changes_gone(message: str) -> Conflict:
     """Refuse changes of which some are not kept any more."""
     return conflict(message, code="DataVersionConflict")
+
+
+def no_storage(error: Exception) -> ServiceError:
+    """Say that the folder could not be read or written, so that nothing of the request counts."""
+    # What an error of the system says besides is where the folder is, which is nobody's business.
+    what = error.strerror or type(error).__name__ if isinstance(error, OSError) else error
+    return ServiceError(
+        f"the folder of the service cannot be used: {what}; nothing of the request was kept, make "
+        "room or mend the disk, and send it again",
+        status=400,
+        code="StorageFailure",
+    )
 
 
 def unauthorized(message: str) -> AuthenticationError:
@@ -103,6 +117,15 @@ def no_table(table: TableRef) -> NotFound:
         f"ODPS-0130131:Table not found - table {table} cannot be resolved",
         status=404,
         code="NoSuchTable",
+    )
+
+
+def is_view(view: TableRef) -> ServiceError:
+    """Refuse a view where rows are read or written without a query."""
+    return ServiceError(
+        f"{view} is a view, which has no rows of its own; read the result of a query over it",
+        status=400,
+        code="InvalidArgument",
     )
 
 

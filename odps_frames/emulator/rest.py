@@ -138,6 +138,8 @@ class RestSite:
             primary_key=table.primary_key,
             buckets=table.buckets,
             transactional=table.transactional,
+            is_view=table.view is not None,
+            view_text=table.view.query if table.view else "",
             retain_hours=table.retain_hours if table.transactional else None,
             schema_version=str(table.schema_version),
             data_version=table.version,
@@ -157,9 +159,19 @@ class RestSite:
                 limit=PAGE_ITEMS + 1,
             )
         page = found[:PAGE_ITEMS]
-        if call.type not in (None, "MANAGED_TABLE") or call.owner not in (None, tables.OWNER):
-            return Page(())
-        entries = tuple(TableEntry(name=table.ref.table, owner=table.owner) for table in page)
+        every = (
+            TableEntry(
+                name=table.ref.table,
+                owner=table.owner,
+                type="MANAGED_TABLE" if table.view is None else "VIRTUAL_VIEW",
+            )
+            for table in page
+        )
+        entries = tuple(
+            entry
+            for entry in every
+            if call.type in (None, entry.type) and call.owner in (None, entry.owner)
+        )
         return Page(entries, page[-1].ref.table if len(found) > PAGE_ITEMS else None)
 
     def _partitions(
@@ -239,6 +251,8 @@ def _partition_info(table: Table, partition: KeptPartition) -> PartitionInfo:
         ddl_at=_time(partition.created),
         n_bytes=partition.contents.n_bytes,
         n_rows=partition.contents.n_rows,
+        lifecycle=table.lifecycle_of(partition.values),
+        n_files=partition.contents.n_files,
     )
 
 

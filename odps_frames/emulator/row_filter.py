@@ -15,6 +15,7 @@ from odps_frames.convert.untyped import pc
 from odps_frames.emulator.refusals import invalid
 from odps_frames.emulator.row_view import partition_scalar
 from odps_frames.emulator.times import is_instant
+from odps_frames.emulator.widening import as_declared
 from odps_frames.filters import Unreadable
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _comparable(batch: Any, stored: StoredColumn) -> AnyArray:  # noqa: ANN401  
     if stored.field not in batch.schema.names:  # the column is younger than the file
         missing: AnyType = arrow_type(stored.column.type)
         return pa.nulls(batch.num_rows, missing)
-    array: AnyArray = batch.column(stored.field)
+    array: AnyArray = as_declared(batch.column(stored.field), stored.column.type)
     if is_instant(stored.column.type) and is_pair(array.type):
         return _nanoseconds(array)
     return array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odps_frames.wire.arrow_stream import END_MARK, encode_stream
+from odps_frames.wire.arrow_stream import END_MARK
 from odps_frames.wire.compression import compressed
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Buffer
 
+    from odps_frames.emulator.shaping import Shape
     from odps_frames.wire.compression import Compression
 
 __all__ = ["resized", "stream_pieces", "without_end_mark"]
@@ -41,13 +42,10 @@ def stream_pieces(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
     compression: Compression,
-    *,
-    end_mark: bool = True,
+    shape: Shape,
 ) -> Iterator[Buffer]:
     """Yield the bytes of the stream; the body as a whole is one compressed frame."""
-    pieces = encode_stream(schema, batches)
-    if not end_mark:
-        pieces = without_end_mark(pieces)
+    pieces = shape.arrow(schema, batches)
     if compression.ipc_codec is None:
         return pieces
     return compressed(pieces, compression.ipc_codec)

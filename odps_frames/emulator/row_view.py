@@ -12,6 +12,7 @@ from odps_frames.convert.arrow import arrow_type
 from odps_frames.emulator.columns import enlarged, time_paths, travel_type, wired
 from odps_frames.emulator.facts import TimeFact
 from odps_frames.emulator.refusals import invalid
+from odps_frames.emulator.widening import as_declared
 from odps_frames.model.types import Kind, PrimitiveType
 from odps_frames.wire.schema import OPERATION
 
@@ -170,7 +171,11 @@ class RowView:
         n_rows = kept.num_rows
         held = set(kept.schema.names)
         arrays: list[AnyArray] = [
-            wired(kept.column(stored.field), stored.column.type, found)
+            wired(
+                as_declared(kept.column(stored.field), stored.column.type),
+                stored.column.type,
+                found,
+            )
             if stored.field in held
             else pa.nulls(n_rows, found)  # the column is younger than the file
             for stored, found in self._data

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from odps_frames.emulator.read_sessions import ReadSessions
     from odps_frames.emulator.results import Results
     from odps_frames.emulator.routed import Routed
+    from odps_frames.emulator.shaping import Shape
     from odps_frames.emulator.write_sessions import WriteSessions
     from odps_frames.model.write import WriteReceipt
     from odps_frames.wire.http import Request
@@ -71,8 +72,7 @@ class StorageSite:
         request: Request,
         body: IncomingBody,
         request_id: str,
-        *,
-        end_mark: bool = True,
+        shape: Shape,
     ) -> Response:
         """Answer an action; ``body`` is read here where rows come in.
 
@@ -87,11 +87,11 @@ class StorageSite:
             case Action.CREATE_INSTANCE_SESSION | Action.GET_INSTANCE_SESSION:
                 return self._result_session(action, request, request_id)
             case Action.READ | Action.PREVIEW | Action.READ_INSTANCE:
-                return self._rows(action, request, request_id, end_mark=end_mark)
+                return self._rows(action, request, request_id, shape)
             case Action.WRITE_BLOB:
                 return self.blobs.write(request, body, request_id)
             case Action.READ_BLOB:
-                return self.blobs.read(request, request_id)
+                return self.blobs.read(request, request_id, shape)
             case Action.WRITE:
                 receipt = self._take(request, body)
                 return write_session.encode_receipt(
@@ -174,9 +174,7 @@ class StorageSite:
             stream.value, request_id=request_id, route_token=stream.token
         )
 
-    def _rows(
-        self, action: Action, request: Request, request_id: str, *, end_mark: bool
-    ) -> Response:
+    def _rows(self, action: Action, request: Request, request_id: str, shape: Shape) -> Response:
         compression = Compression.NONE
         if action is not Action.PREVIEW:
             call = read_session.decode_read(request)
@@ -190,7 +188,7 @@ class StorageSite:
             fields[names.ROUTE_TOKEN] = rows.token
         if compression.content_encoding is not None:
             fields["Content-Encoding"] = compression.content_encoding
-        pieces = stream_pieces(rows.schema, rows.batches, compression, end_mark=end_mark)
+        pieces = stream_pieces(rows.schema, rows.batches, compression, shape)
         length = None
         if self.content_length_answers:
             pieces = iter(held := list(pieces))

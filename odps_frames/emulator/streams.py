@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from odps_frames.emulator.blob_refs import BlobRefs
 from odps_frames.emulator.catalog import sessions as kept
 from odps_frames.emulator.catalog.sessions import ABANDONED, CLOSED, OPEN, KeptStream
-from odps_frames.emulator.commit import publish
+from odps_frames.emulator.commit import prepare, publish
 from odps_frames.emulator.digesting import DigestingBody
 from odps_frames.emulator.intake import take_in
 from odps_frames.emulator.keyed_intake import intake_for
@@ -17,15 +17,15 @@ from odps_frames.emulator.open_session import find_session, normal_session
 from odps_frames.emulator.refusals import conflict, invalid, no_stream
 from odps_frames.emulator.routed import Routed
 from odps_frames.emulator.stream_answers import stream_info
-from odps_frames.model.write import WriteMode, WriteReceipt, WriteStreamInfo
+from odps_frames.model.write import StreamId, WriteMode, WriteReceipt, WriteStreamInfo
 
 if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.file_writer import NewFile
     from odps_frames.emulator.intake import Intake
+    from odps_frames.emulator.merge import Merge
     from odps_frames.emulator.open_session import OpenSession
     from odps_frames.emulator.store import Store
-    from odps_frames.model.write import StreamId
     from odps_frames.wire.http import BodyReader
     from odps_frames.wire.write_session import StreamCall, WriteCall
 
@@ -54,6 +54,25 @@ class Streams:
             access_token=secrets.token_hex(16) if call.exactly_once else None,
         )
         kept.add_stream(connection, stream)
+        return doomed
+
+    def fence(self, connection: Connection, found: OpenSession, name: str) -> list[str]:
+        """Open a newer version of a stream that is there; return the files that this abandons."""
+        versions = [s for s in kept.list_streams(connection, found.id) if s.stream == name]
+        if not versions:
+            return []
+        newest = versions[-1]
+        doomed = _abandon_older(connection, StreamId(found.id, name, newest.version + 1))
+        token = None if newest.access_token is None else secrets.token_hex(16)
+        newer = KeptStream(
+            session=found.id,
+            stream=name,
+            version=newest.version + 1,
+            state=OPEN,
+            schema_version=found.table.schema_version,
+            access_token=token,
+        )
+        kept.add_stream(connection, newer)
         return doomed
 
     def get(self, call: StreamCall) -> Routed[WriteStreamInfo]:
@@ -87,16 +106,22 @@ class Streams:
         digesting = DigestingBody(body) if stream.access_token is not None else None
         try:
             take_in(intake, digesting or body)
-            receipt = self._stage(call, intake, digesting.digest if digesting else "")
+            receipt = self._stage(call, found, intake, digesting.digest if digesting else "")
         except BaseException:
             intake.abandon()
             raise
         return Routed(receipt, found.token)
 
-    def _stage(self, call: WriteCall, intake: Intake, digest: str) -> WriteReceipt:
+    def _stage(
+        self, call: WriteCall, found: OpenSession, intake: Intake, digest: str
+    ) -> WriteReceipt:
         """Make the rows part of their stream, unless they are already."""
         files = intake.finish()
         body = f"{intake.n_rows} rows from {call.row_offset}: {digest}"
+        prepared = None
+        if found.commits_itself:
+            database, store = self._store.database, self._store.files
+            prepared = prepare(database, found.table, files, store, overwrite=False)
         with self._store.database.write() as connection:
             found = self._normal(connection, call)
             stream = need_stream(connection, found, call.stream)
@@ -106,16 +131,26 @@ class Streams:
                 if stream.access_token is not None:
                     kept.note_body(connection, stream, body)
                 if found.commits_itself:
-                    self._show(connection, found, stream, files)
-                return WriteReceipt(
+                    self._show(connection, found, stream, files, prepared)
+                receipt = WriteReceipt(
                     row_offset=_next_offset(stream, intake.n_rows),
                     staging_id=_staging_id(found, staging_id),
                 )
-        intake.abandon()
-        return WriteReceipt(row_offset=stream.n_rows)
+            else:
+                receipt, files = WriteReceipt(row_offset=stream.n_rows), []
+        if not files:
+            intake.abandon()  # they are there already
+        elif found.commits_itself:
+            self._store.note_commit(found.table.id)
+        return receipt
 
     def _show(
-        self, connection: Connection, found: OpenSession, stream: KeptStream, files: list[NewFile]
+        self,
+        connection: Connection,
+        found: OpenSession,
+        stream: KeptStream,
+        files: list[NewFile],
+        prepared: Merge | None,
     ) -> None:
         """Make the rows visible that are staged in this transaction."""
         publish(
@@ -127,6 +162,7 @@ class Streams:
             overwrite=False,
             session=found.id,
             now=self._store.now(),
+            prepared=prepared,
         )
         kept.drop_staged(connection, found.id, stream.stream)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from odps_frames.emulator.catalog.tables import need_table
+from odps_frames.emulator.catalog.tables import need_rows
 from odps_frames.emulator.planner import window
 from odps_frames.emulator.read_plan import find_partitions, make_plan
 from odps_frames.emulator.refusals import invalid, unsupported
@@ -45,7 +45,7 @@ def answer_head(store: Store, call: GetHead, request_id: str) -> Response:
 
     def find() -> tuple[list[str], tuple[Table, ReadPlan]]:
         with store.database.read() as connection:
-            table = need_table(connection, call.table)
+            table = need_rows(connection, call.table)
             plan = make_plan(connection, table, table.version, spec, store.files)
             find_partitions(connection, table, spec)
         return [file.stored.name for file in plan.files], (table, plan)

@@ -18,8 +18,8 @@ from odps_frames.emulator.catalog.sessions import (
     KeptStream,
     KeptWriteSession,
 )
-from odps_frames.emulator.catalog.tables import need_table
-from odps_frames.emulator.commit import publish
+from odps_frames.emulator.catalog.tables import need_rows
+from odps_frames.emulator.commit import prepare, publish
 from odps_frames.emulator.open_session import OpenSession, find_session, normal_session
 from odps_frames.emulator.refusals import conflict, invalid, unsupported
 from odps_frames.emulator.routed import Routed
@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.file_writer import NewFile
+    from odps_frames.emulator.merge import Merge
+    from odps_frames.emulator.preparing import Preparations
     from odps_frames.emulator.specs import Selector
     from odps_frames.emulator.store import Store
-    from odps_frames.model.write import WriteSpec
+    from odps_frames.model.table import TableRef
+    from odps_frames.model.write import StreamId, WriteSpec
     from odps_frames.model.write_schema import WriteSchema
     from odps_frames.wire.write_session import CommitCall, SessionCall, StreamCall
 
@@ -51,8 +54,9 @@ UNCLOSED = "default"
 class WriteSessions:
     """Makes write sessions and commits them; `streams` and `blocks` take their rows."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, preparations: Preparations) -> None:
         self._store = store
+        self._preparations = preparations
         self.streams = Streams(store)
         self.blocks = Blocks(store)
 
@@ -63,10 +67,10 @@ class WriteSessions:
         if spec.schema_evolution and spec.mode is WriteMode.BATCH_COMPATIBLE:
             raise unsupported(f"the flag enable_schema_evolution in mode {spec.mode.value}")
         with self._store.database.write() as connection:
-            table = need_table(connection, spec.table)
+            table = need_rows(connection, spec.table)
             if table.primary_key and spec.mode is WriteMode.BATCH_COMPATIBLE:
                 raise unsupported(f"mode {spec.mode.value} for a table with a primary key")
-            options = SessionOptions.of(spec, _last_column(table))
+            options = SessionOptions.of(spec, table.last_field)
             session = KeptWriteSession(
                 id=self._store.new_id(),
                 table_id=table.id,
@@ -90,7 +94,21 @@ class WriteSessions:
             staging_id = kept.first_staged(connection, found.id)
         if not found.options.mode.streams:
             staging_id = None
-        return _answer(found, session_info(found, streams, staging_id=staging_id))
+        self._preparations.poll(found.id)
+        info = session_info(found, streams, staging_id=staging_id)
+        return _answer(found, self._told(found, info))
+
+    def _told(self, found: OpenSession, info: WriteSessionInfo) -> WriteSessionInfo:
+        """Return what callers are told of a session, which may be less than what is true."""
+        state = self._preparations.state(found.id)
+        return info if state is None else replace(info, status=state[0], message=state[1])
+
+    def fence(self, table: TableRef, stream: StreamId) -> None:
+        """Open a newer version of a stream, so that its older ones are abandoned."""
+        with self._store.database.write() as connection:
+            found = find_session(connection, table, stream.session_id, self._store.now())
+            doomed = self.streams.fence(connection, found, stream.stream)
+        self._store.files.delete(doomed)
 
     def schema(self, call: SessionCall) -> Routed[WriteSchema]:
         """Tell the schema that streams of a session want."""
@@ -123,34 +141,56 @@ class WriteSessions:
 
         Whoever names rows after a commit that left them out is refused: they are gone.
         """
-        left: list[KeptStream] = []
+        prepared = self._prepare(call)
         with self._store.database.write() as connection:
-            found = find_session(
-                connection, call.table, call.session_id, self._store.now(), mode=_mode(call)
-            )
-            if found.commits_itself:
-                raise invalid(f"session {AUTO_COMMIT!r} commits every write by itself")
+            found, streams, left = self._find(connection, call)
             if found.kept.status is SessionStatus.COMMITTED:
-                _check_repeated(connection, call, found)
-                return _answer(found)
-            normal_session(connection, call.table, call.session_id, self._store.now())
-            if isinstance(call, BlockCommitCall):
-                streams = committed_blocks(connection, found, call.messages)
-            else:
-                require_streams(found)
-                streams, left = _committed_streams(connection, call, found)
+                return _answer(found, self._told(found, session_info(found)))
             files = [file for one in streams for file in kept.staged_files(connection, one)]
-            dropped = self._publish(connection, found, files)
+            dropped = self._publish(connection, found, files, prepared)
             for stream in streams:
                 kept.set_stream_state(connection, stream, COMMITTED)
         self._store.files.delete(set(dropped) - {file.name for file in files})
         if found.kept.overwrite or found.table.primary_key:
             self._store.collect()
+        self._store.note_commit(found.table.id)
         info = session_info(found, status=SessionStatus.COMMITTED)
-        return _answer(found, info, warning=_warning(left))
+        return _answer(found, self._told(found, info), warning=_warning(left))
+
+    def _prepare(self, call: CommitCall | BlockCommitCall) -> Merge | None:
+        """Look for the keys of a commit before it keeps others waiting."""
+        with self._store.database.read() as connection:
+            found, streams, _ = self._find(connection, call)
+            if found.kept.status is SessionStatus.COMMITTED or not found.table.primary_key:
+                return None
+            files = [file for one in streams for file in kept.staged_files(connection, one)]
+        overwrite = found.kept.overwrite
+        database, store = self._store.database, self._store.files
+        return prepare(database, found.table, files, store, overwrite=overwrite)
+
+    def _find(
+        self, connection: Connection, call: CommitCall | BlockCommitCall
+    ) -> tuple[OpenSession, list[KeptStream], list[KeptStream]]:
+        """Return a session, and the streams that a commit takes and leaves."""
+        now = self._store.now()
+        found = find_session(connection, call.table, call.session_id, now, mode=_mode(call))
+        if found.commits_itself:
+            raise invalid(f"session {AUTO_COMMIT!r} commits every write by itself")
+        if found.kept.status is SessionStatus.COMMITTED:
+            _check_repeated(connection, call, found)
+            return found, [], []
+        normal_session(connection, call.table, call.session_id, now)
+        if isinstance(call, BlockCommitCall):
+            return found, committed_blocks(connection, found, call.messages), []
+        require_streams(found)
+        return found, *_committed_streams(connection, call, found)
 
     def _publish(
-        self, connection: Connection, found: OpenSession, files: list[NewFile]
+        self,
+        connection: Connection,
+        found: OpenSession,
+        files: list[NewFile],
+        prepared: Merge | None,
     ) -> list[str]:
         publish(
             connection,
@@ -161,6 +201,7 @@ class WriteSessions:
             overwrite=found.kept.overwrite,
             session=found.id,
             now=self._store.now(),
+            prepared=prepared,
         )
         dropped = kept.drop_staged(connection, found.id)
         kept.set_session_status(connection, found.id, SessionStatus.COMMITTED)
@@ -191,10 +232,6 @@ def _static(spec: WriteSpec, table: Table) -> Selector:
             "may be left open"
         )
     return static
-
-
-def _last_column(table: Table) -> int:
-    return max(int(stored.field) for stored in table.columns)
 
 
 def _mode(call: CommitCall | BlockCommitCall) -> WriteMode:

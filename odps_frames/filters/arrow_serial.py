@@ -3,7 +3,7 @@
 That form is an Arrow file of one row: its columns hold the literals and the options of functions,
 with their exact types, and the metadata of its schema lists the nodes in order. Unlike the text
 of an expression it loses nothing, and unlike Substrait it has a word for every function
-(``docs/design/0006-expressions-of-engines.md``).
+(``docs/design/0012-expressions-of-engines.md``).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_expression(expression: pc.Expression) -> Node | None:
         of names.
     """
     try:
-        _, state = expression.__reduce__()  # type: ignore[misc]  # two parts, by the source
+        reduced: Any = expression.__reduce__()
     except (pa.ArrowException, NotImplementedError) as error:
         msg = (
             f"the expression {expression} cannot be taken as a condition ({error}); "
@@ -72,7 +72,7 @@ def read_expression(expression: pc.Expression) -> Node | None:
         )
         raise ValueError(msg) from None
     try:
-        file = pa.ipc.open_file(state[0])
+        file = pa.ipc.open_file(reduced[1][0])
         batch = file.get_batch(0)
         return tree_of(metadata_of(file.schema), [column[0] for column in batch.columns])
     except (pa.ArrowException, Unfamiliar, LookupError, TypeError, ValueError):

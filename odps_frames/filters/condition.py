@@ -31,6 +31,7 @@ __all__ = [
     "any_of",
     "both",
     "columns_of",
+    "is_whole",
 ]
 
 
@@ -192,3 +193,18 @@ def columns_of(condition: Condition) -> frozenset[str] | None:
             return found
         case Expression(names=known):
             return None if known is None else frozenset(column.name for _, column in known)
+
+
+def is_whole(condition: Condition) -> bool:
+    """Whether no part of a condition is opaque."""
+    match condition:
+        case Opaque():
+            return False
+        case Not(term):
+            return is_whole(term)
+        case And(terms) | Or(terms):
+            return all(map(is_whole, terms))
+        case Expression(implied=implied):
+            return is_whole(implied)
+        case _:
+            return True

@@ -106,7 +106,7 @@ def _binary(op: str, left: Any, right: Any, known: Known, depth: int) -> Conditi
     comparator = _COMPARATORS.get(op.removesuffix("Validity"))
     if comparator is None:
         return Opaque()
-    if "Literal" in left:
+    if _is_constant(left):
         comparator, left, right = comparator.flipped, right, left
     return _compared(comparator, left, right, known, missing=op.endswith("Validity"))
 
@@ -148,19 +148,19 @@ def _question(column: Column, type_: Any, comparator: Comparator, scalar: Any) -
 def _is_exact(type_: Any, scalar: Any) -> bool:  # noqa: ANN401  Arrow's
     """Whether Polars compares two types without rounding one of them."""
     other = scalar.type
-    if pa.types.is_decimal(type_):
-        return False
     if pa.types.is_signed_integer(type_):
-        return pa.types.is_signed_integer(other) and _fits_whole(type_, scalar.as_py())
+        return bool(pa.types.is_signed_integer(other)) and _fits_whole(type_, scalar.as_py())
     if pa.types.is_timestamp(type_) and pa.types.is_timestamp(other):
-        # The finer one of the two is cut to the unit of the other.
-        mine, given = _UNITS[type_.unit], _UNITS[other.unit]
-        return mine == given or (mine > given and scalar.value % (mine // given) == 0)
+        # The finer one of the two is cut to the unit of the other. And where a service cannot
+        # say times in nanoseconds, they come in microseconds.
+        mine = max(_UNITS[type_.unit], _UNITS["us"])
+        nanoseconds = scalar.value * _UNITS[other.unit]
+        return _UNITS[type_.unit] >= _UNITS[other.unit] and bool(nanoseconds % mine == 0)
     return True
 
 
 def _fits_whole(type_: Any, value: int) -> bool:  # noqa: ANN401  an Arrow type
-    half = 2 ** (type_.bit_width - 1)
+    half: int = 2 ** (type_.bit_width - 1)
     return -half <= value < half
 
 
@@ -221,6 +221,14 @@ def _text(name: str, subject: Any, pattern: Any, known: Known) -> Condition:  # 
     return matching(found[0], text + "%" if name == "StartsWith" else "%" + text)
 
 
+def _is_constant(node: Any) -> bool:  # noqa: ANN401  a part of JSON
+    match node:
+        case {"Literal": _} | {"Cast": {"expr": {"Literal": _}}}:
+            return True
+        case _:
+            return False
+
+
 def _column(node: Any, known: Known) -> tuple[Column, Any] | None:  # noqa: ANN401  a part of JSON
     match node:
         case {"Column": str(name)}:
@@ -231,7 +239,7 @@ def _column(node: Any, known: Known) -> tuple[Column, Any] | None:  # noqa: ANN4
 
 def _values(node: Any) -> Any:  # noqa: ANN401  a part of JSON; an Arrow array, or None
     """The value or values of a literal, as Polars reads them."""
-    if not isinstance(node, dict) or "Literal" not in node:
+    if not _is_constant(node):
         return None
     polars: Any = importlib.import_module("polars")
     try:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from odps_frames.filters.condition import Value
     from odps_frames.model.schema import Column, TableSchema
 
-__all__ = ["about_partitions", "pushed"]
+__all__ = ["about_partitions", "possible", "pushed"]
 
 MAX_VALUES = 1000
 MAX_LETTERS = 60_000
@@ -51,6 +51,9 @@ _EXACT_DIGITS = 15
 """So many digits stay apart, and in order, also where decimals are compared as floats."""
 _FIRST_DAY = dt.date(1583, 1, 1).toordinal() - dt.date(1970, 1, 1).toordinal()
 """Before it, calendars differ."""
+_BEGINNING = re.compile(r"(?:[^%_\\]|\\[%_])*", re.DOTALL)
+"""Of a pattern: what is taken as said."""
+_ESCAPED = re.compile(r"\\([%_])")
 _OPPOSITE = {
     Comparator.EQUAL: Comparator.NOT_EQUAL,
     Comparator.NOT_EQUAL: Comparator.EQUAL,
@@ -83,8 +86,8 @@ def about_partitions(condition: Condition, schema: TableSchema) -> Condition | N
         if names is not None and {name.lower() for name in names} <= partitions:
             terms.append(term)
         else:
-            terms.append(_bound(_about(term, partitions), upper=True))
-    found = all_of(terms)
+            terms.append(possible(_about(term, partitions)))
+    found = all_of(term for term in terms if term != Constant(value=True))
     return found if columns_of(found) else None
 
 
@@ -107,6 +110,11 @@ def _about(condition: Condition, columns: frozenset[str]) -> Condition:
             return _about(implied, columns)
         case Constant() | Opaque():
             return condition
+
+
+def possible(condition: Condition) -> Condition:
+    """Return what is true wherever the condition is, whatever its opaque parts are."""
+    return _bound(condition, upper=True)
 
 
 def _bound(condition: Condition, *, upper: bool) -> Condition:
@@ -164,9 +172,10 @@ def _wider(condition: Condition) -> Condition | None:
 
 def _begins(column: Column, pattern: str) -> Condition | None:
     """Bound the texts that begin as a pattern does; patterns themselves differ by service."""
-    beginning = re.split(r"[%_\\]", pattern, maxsplit=1)[0]
-    if beginning == pattern:
-        return _compared(column, Comparator.EQUAL, pattern)
+    match = _BEGINNING.match(pattern)
+    beginning = _ESCAPED.sub(r"\1", match.group()) if match else ""
+    if match and match.end() == len(pattern):
+        return _compared(column, Comparator.EQUAL, beginning)
     # Beyond ASCII, orders differ by encoding, and blanks at the end may not count.
     beginning = re.split(r"[^ -}]", beginning, maxsplit=1)[0].rstrip(" ")
     if not beginning:

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["scan_odps", "to_duckdb", "write_odps"]
 
 Connection = duckdb.DuckDBPyConnection
-BATCH_ROWS = 65_536
 
 
 def scan_odps(
-    source: str, name: str | None = None, con: Connection | None = None, **options: Any
+    source: str,
+    name: str | None = None,
+    con: Connection | None = None,
+    **options: Any,  # noqa: ANN401  those of of.scan_odps
 ) -> duckdb.DuckDBPyRelation:
     """Return a table, or the result of a query, as a relation; options as in ``of.scan_odps``.
 
@@ -94,15 +96,19 @@ def write_odps(
     ...     of.duckdb.write_odps("select 1 as id union all select 2", "t", create=True).rows
     2
     """
+    _check(data)
     if isinstance(data, str):
-        data = (con or duckdb.default_connection()).sql(data)
-    elif con is not None:
+        return to_odps((con or duckdb.default_connection()).sql(data), table, **options)
+    if con is not None:
         msg = "con= was given for a relation, which has its own connection; give one of the two"
         raise ValueError(msg)
-    if not isinstance(data, duckdb.DuckDBPyRelation):
+    return to_odps(data, table, **options)
+
+
+def _check(data: object) -> None:
+    if not isinstance(data, duckdb.DuckDBPyRelation | str):
         msg = f"data is a {type(data).__name__}; expected a relation or the text of a query"
         raise TypeError(msg)
-    return to_odps(data.to_arrow_reader(BATCH_ROWS), table, **options)
 
 
 def _told(name: object, con: object) -> tuple[str | None, Connection]:

@@ -117,3 +117,6 @@ class PartitionInfo:
     """When its definition changed last."""
     n_bytes: int | None = None
     n_rows: int | None = None
+    lifecycle: int | None = None
+    """Days after which it is dropped unless it changes; known, as the next one, of one alone."""
+    n_files: int | None = None

@@ -61,7 +61,7 @@ def query_of(request: Request) -> dict[str, str]:
 def document_of(request: Request, known: Iterable[str] | None = None) -> dict[str, Any]:
     """Return the JSON body, which has none but the known members; an empty one holds nothing."""
     content = request.read_body()
-    document = documents.load(content) if content.strip() else {}
+    document = documents.load(content, unique=True) if content.strip() else {}
     if known is not None:
         known_only(document, known)
     return document

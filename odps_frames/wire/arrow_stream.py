@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from odps_frames.errors import CorruptStream, IncompleteRead, OdpsError
 from odps_frames.wire.compression import as_file
+from odps_frames.wire.ipc_message import plain_bytes_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -156,18 +157,36 @@ class _Source:
         self._body = body
         self._max_message_bytes = max_message_bytes
         self._tail = b""
+        self._head: pa.Buffer | None = None
+        """Of the message whose body comes next."""
         self.ended = False
         """Whether the body ended before Arrow had what it asked for."""
 
     def read(self, n_bytes: int = -1) -> bytes:
         """Read the few bytes of a length or a mark."""
+        self._head = None
         return bytes(self._fill(memoryview(bytearray(self._allowed(n_bytes)))))
 
     def read_buffer(self, n_bytes: int = -1) -> pa.Buffer:
         """Read a message into memory of pyarrow's own, which then decodes in place."""
         buffer = pa.allocate_buffer(self._allowed(n_bytes))
         filled = self._fill(memoryview(buffer).cast("B"))
-        return buffer if len(filled) == buffer.size else buffer.slice(0, len(filled))
+        if len(filled) < buffer.size:
+            return buffer.slice(0, len(filled))
+        self._check(buffer)
+        return buffer
+
+    def _check(self, part: pa.Buffer) -> None:
+        """Look at a head or a body before Arrow decodes it; a length comes before every head."""
+        head, self._head = self._head, part
+        if head is None:
+            return
+        try:
+            fault = plain_bytes_fault(head, part, self._max_message_bytes)
+        except ValueError as error:
+            raise CorruptStream(str(error)) from error
+        if fault is not None:
+            raise CorruptStream(fault)
 
     def readable(self) -> bool:
         return True

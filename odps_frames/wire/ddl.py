@@ -15,6 +15,7 @@ __all__ = [
     "add_columns",
     "add_partition",
     "create_table",
+    "create_view",
     "drop_partition",
     "drop_table",
     "quote_name",
@@ -43,13 +44,14 @@ def create_table(  # noqa: PLR0913  each of its clauses
     buckets: Buckets | None = None,
     primary_key: Sequence[str] = (),
     if_not_exists: bool = False,
+    defaults: Mapping[str, str] | None = None,
 ) -> str:
-    """Write ``CREATE TABLE``; ``lifecycle`` is in days.
+    """Write ``CREATE TABLE``; ``lifecycle`` is in days, ``defaults`` are literals as they stand.
 
     A table with a primary key is transactional, which is said too (protocol.md §17.3).
     """
     maybe = "IF NOT EXISTS " if if_not_exists else ""
-    columns = _columns(schema.columns)
+    columns = _columns(schema.columns, defaults)
     if primary_key:
         columns += f",\n  PRIMARY KEY ({', '.join(map(quote_name, primary_key))})"
         properties = {"transactional": "true", **(properties or {})}
@@ -68,6 +70,19 @@ def create_table(  # noqa: PLR0913  each of its clauses
     if lifecycle is not None:
         parts.append(f"LIFECYCLE {int(lifecycle)}")
     return "\n".join(parts)
+
+
+def create_view(table: TableRef, schema: TableSchema, query: str, *, comment: str = "") -> str:
+    """Write ``CREATE VIEW``, with a name for each column of the query."""
+    names = ",\n".join(
+        f"  {quote_name(column.name)}"
+        + (f" COMMENT {quote_text(column.comment)}" if column.comment else "")
+        for column in schema.columns
+    )
+    parts = [f"CREATE VIEW IF NOT EXISTS {table.quoted()} (\n{names}\n)"]
+    if comment:
+        parts.append(f"COMMENT {quote_text(comment)}")
+    return "\n".join([*parts, f"AS {query}"])
 
 
 def drop_table(table: TableRef, *, if_exists: bool = False) -> str:
@@ -110,12 +125,14 @@ def _buckets(buckets: Buckets) -> str:
     return text if buckets.n is None else f"{text} INTO {buckets.n} BUCKETS"
 
 
-def _columns(columns: tuple[Column, ...]) -> str:
-    return ",\n".join("  " + _column(column) for column in columns)
+def _columns(columns: tuple[Column, ...], defaults: Mapping[str, str] | None = None) -> str:
+    given = defaults or {}
+    return ",\n".join("  " + _column(column, given.get(column.name)) for column in columns)
 
 
-def _column(column: Column) -> str:
+def _column(column: Column, default: str | None = None) -> str:
     nullable = "" if column.nullable else " NOT NULL"
+    nullable += f" DEFAULT {default}" if default is not None else ""
     comment = f" COMMENT {quote_text(column.comment)}" if column.comment else ""
     return f"{quote_name(column.name)} {column.type}{nullable}{comment}"
 

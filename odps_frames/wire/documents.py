@@ -7,6 +7,7 @@ ValueError into a ProtocolError, :func:`odps_frames.wire.arguments.refusing` int
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,20 +32,34 @@ __all__ = [
 ABSENT = -1
 """What the wire says where a number is not known."""
 
+MAX_DEPTH = 128
+MAX_MEMBERS = 1_000_000
+"""Of all objects and lists together; a few bytes of text become many times as many in memory."""
+_MARK = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LARGEST = 1 << 63
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = len(str(-(1 << 63)))
 
 
-def load(content: bytes) -> dict[str, Any]:
-    """Read a JSON object.
+def load(content: bytes, *, unique: bool = False) -> dict[str, Any]:
+    """Read a JSON object; with ``unique`` none in it may have two members of one name.
 
     Raises
     ------
     ValueError
-        When the bytes are no JSON, or no object.
+        When the bytes are no JSON, or no object, or more than anybody means to say.
     """
+    _check_size(content)
     try:
-        document = json.loads(content)
+        document = json.loads(
+            content.decode(),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_distinct if unique else None,
+        )
+        if _SURROGATE.search(content):
+            json.dumps(document, ensure_ascii=False).encode()  # half a letter is no text
     except RecursionError:
         msg = "JSON that is nested too deeply"
         raise ValueError(msg) from None
@@ -55,6 +70,38 @@ def load(content: bytes) -> dict[str, Any]:
         msg = f"a JSON {type(document).__name__}; expected an object"
         raise ValueError(msg)  # noqa: TRY004  whatever does not fit is a ValueError here
     return document
+
+
+def _check_size(content: bytes) -> None:
+    """Refuse JSON that would cost more than it is worth, before any of it is made."""
+    n_marks = content.count(b"{") + content.count(b"[")
+    if n_marks + content.count(b",") > MAX_MEMBERS:
+        msg = f"JSON of more than {MAX_MEMBERS} members"
+        raise ValueError(msg)
+    if n_marks <= MAX_DEPTH:
+        return
+    depth = 0
+    for match in _MARK.finditer(content):
+        mark = match.group()
+        depth += (mark in (b"{", b"[")) - (mark in (b"}", b"]"))
+        if depth > MAX_DEPTH:
+            msg = f"JSON that is nested too deeply; expected at most {MAX_DEPTH} levels"
+            raise ValueError(msg)
+
+
+def _refuse_constant(text: str) -> object:
+    msg = f"{text} is no value of JSON"
+    raise ValueError(msg)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        msg = f"the member {twice!r} stands twice"
+        raise ValueError(msg)
+    return found
 
 
 def needed(fields: Mapping[str, Any], *keys: str) -> str:
@@ -181,10 +228,12 @@ def _whole(value: object) -> int | None:
         digits = value.strip()
         # int() alone would also take "1_000" and the digits of other scripts
         plain = digits.isascii() and digits.removeprefix("-").isdigit()
-        return int(digits) if plain and len(digits) <= _LONGEST else None
+        return _whole(int(digits)) if plain and len(digits) <= _LONGEST else None
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else None
+        value = int(value)
+    if isinstance(value, int) and -_LARGEST <= value < _LARGEST:
+        return value
+    return None
 
 
 def _unfit(key: str, value: object, wanted: str) -> ValueError:

@@ -97,9 +97,9 @@ def encode_partition(info: PartitionInfo, *, request_id: str = "") -> Response:
         "partitionRecordNum": info.n_rows if info.n_rows is not None else -1,
         "IsArchived": False,
         "IsExstore": False,
-        "LifeCycle": -1,
+        "LifeCycle": info.lifecycle if info.lifecycle is not None else -1,
         "PhysicalSize": info.n_bytes or 0,
-        "FileNum": 1,
+        "FileNum": info.n_files if info.n_files is not None else -1,
         "Reserved": "{}",
     }
     schema = element("Schema", json.dumps(document), cdata=True)
@@ -118,6 +118,8 @@ def decode_partition(response: Response, partition: Partition) -> Reply[Partitio
         modified_at=rest_answer.epoch_time(document.get("lastModifiedTime")),
         n_bytes=rest_answer.whole_number(document.get("partitionSize")),
         n_rows=rest_answer.whole_number(document.get("partitionRecordNum")),
+        lifecycle=rest_answer.whole_number(document.get("LifeCycle")),
+        n_files=rest_answer.whole_number(document.get("FileNum")),
     )
     return rest_answer.reply_of(info, response)
 

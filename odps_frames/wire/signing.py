@@ -137,10 +137,10 @@ def _check_date(text: str, signer: _Signer, now: datetime) -> None:
     now = now.astimezone(UTC)
     try:
         said = parsedate_to_datetime(text)
-    except ValueError:
-        msg = f"Date is {text!r}; expected a time such as 'Fri, 02 Jan 2026 03:04:05 GMT'"
+        said = said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
+    except (ValueError, OverflowError):
+        msg = f"Date is {text[:80]!r}; expected a time such as 'Fri, 02 Jan 2026 03:04:05 GMT'"
         raise AuthenticationError(msg, status=401, code="Unauthorized") from None
-    said = said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
     days = {_day(now - LARGEST_SKEW), _day(now), _day(now + LARGEST_SKEW)}
     if abs(now - said) > LARGEST_SKEW or (signer.day is not None and signer.day not in days):
         # The figures of the message are what pyodps reads out of it (§16.3).

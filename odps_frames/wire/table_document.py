@@ -101,6 +101,8 @@ def _extended(info: TableInfo) -> dict[str, object]:
         reserved["schema_version"] = info.schema_version
     if info.data_version is not None:
         reserved["cdc_latest_version"] = str(info.data_version)
+    if "storagetier" in info.properties:
+        reserved["StorageTier"] = info.properties["storagetier"]
     if info.buckets is not None:
         reserved |= _cluster_info(info.buckets)
     return {

@@ -15,6 +15,8 @@ __all__ = ["MAX_BYTES", "MAX_DEPTH", "Element", "element", "parse", "serialize"]
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_ELEMENTS = 500_000
+MAX_ATTRIBUTES = 64
+"""Of one element."""
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
@@ -179,6 +181,9 @@ class _Builder:
         self._n_elements += 1
         if self._n_elements > MAX_ELEMENTS:
             msg = f"XML of more than {MAX_ELEMENTS} elements"
+            raise ValueError(msg)
+        if len(attributes) > MAX_ATTRIBUTES:
+            msg = f"XML with {len(attributes)} attributes of <{name[:80]}>"
             raise ValueError(msg)
         self._stack.append(_Open(name, attributes))
 

@@ -110,10 +110,8 @@ def test_copies_survive_broken_reads_and_writes(
 ) -> None:
     stand.client.create_table(table, TYPES)
     of.to_odps(rows(), table, client=stand.client)
-    when: Any = "after" if isinstance(effect, Reset) else "at_byte"
-    stand.service.faults.add(
-        Fault(effect=effect, action=action, when=when, at_byte=37, times=2, skip=1)
-    )
+    where: Any = {"when": "after"} if isinstance(effect, Reset) else {"at_byte": 37}
+    stand.service.faults.add(Fault(effect=effect, action=action, times=2, skip=1, **where))
     copy = f"{table}_copy"
     scan = of.scan_odps(table, blobs="files", client=stand.client)
     of.to_odps(scan, copy, create=True, client=stand.client)
@@ -127,10 +125,10 @@ def test_copies_survive_broken_reads_and_writes(
 def test_reads_of_bytes_are_resumed(stand: Stand, table: str, effect: Any, at_byte: int) -> None:
     stand.client.create_table(table, TYPES)
     of.to_odps(rows(), table, client=stand.client)
-    when: Any = "after" if isinstance(effect, Reset) else "at_byte"
+    where: Any = {"when": "after"} if isinstance(effect, Reset) else {"at_byte": at_byte}
     for skip in (0, 3):
         stand.service.faults.add(
-            Fault(effect=effect, action="BlobRead", when=when, at_byte=at_byte, times=2, skip=skip)
+            Fault(effect=effect, action="BlobRead", times=2, skip=skip, **where)
         )
     scan = of.scan_odps(table, blobs="bytes", client=stand.client)
     found = scan.to_arrow().sort_by("id")

@@ -257,7 +257,8 @@ def test_all_rows_or_none_whatever_the_schedule(
     service, client = in_process
     name = f"s{next(NUMBERS)}"
     client.create_table(name, {"id": "bigint"})
-    service.faults.add(*faults)
+    for fault in faults:
+        service.faults.add(fault)
     unknown = False
     try:
         write(client, name)
@@ -402,6 +403,24 @@ def test_a_commit_that_takes_its_time(tmp_path: Path, write: Any, looks: int) ->
         assert slow.operations.count("TableCommitWriteSession") == 1
         assert slow.operations.count("TableGetWriteSession") == looks
         assert stored(client, "t") == list(range(20))
+
+
+def test_a_commit_that_somebody_else_has_sent(tmp_path: Path) -> None:
+    config = of.Config(
+        endpoint="http://service.invalid/api", project="demo", access_id="a", secret_access_key="b"
+    )
+    with Emulator(tmp_path) as service:
+        slow = Slow(service, looks=1)
+        client = Client(config, transport=slow)
+        client.create_table("t", {"id": "bigint"})
+        first = client.write_session("t")
+        slow.operations.append("TableCommitWriteSession")
+        joined = client.write_session("t", session_id=first.session_id)
+        assert joined.status == "COMMITTING"
+        with pytest.raises(of.CommitUnknown) as caught:
+            joined.commit()
+        assert caught.value.resolve() is False
+        assert slow.operations.count("TableCommitWriteSession") == 1
 
 
 def test_many_threads_write_blocks(stand: Stand, name: str) -> None:

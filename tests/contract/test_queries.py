@@ -270,8 +270,11 @@ def test_tables_and_queries_said_outright(stand: Stand) -> None:
 def test_statements_that_give_no_rows(stand: Stand) -> None:
     query = stand.client.sql("CREATE TABLE IF NOT EXISTS made (a INT)")
     assert query.text == ""
+    assert query.result().shape == (0, 0)
+    with pytest.raises(ValueError, match="gives no rows to read"):
+        query.scan()
     with pytest.raises(of.ServiceError, match="no rows to read"):
-        query.result()
+        stand.client.sql("SHOW SCHEMAS").result()
     with pytest.raises(ValueError, match="expected a statement"):
         stand.client.sql(" ")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -49,11 +50,28 @@ def test_a_file_that_is_not_wanted(files: Files, tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_with_two_names_is_deleted_twice(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
+    first = make(files)
+    second = files.duplicate(first)
+    assert names(tmp_path) == sorted([first, second])
+    files.delete([first])
+    assert names(tmp_path) == [second]
+    assert files.open(second).get_batch(0).equals(BATCH)
+
+
 def test_sweeping(files: Files, tmp_path: Path) -> None:
     kept, _ = make(files), make(files)
     _, unfinished = files.create(BATCH.schema)
     unfinished.close()
-    assert files.sweep({kept}) == 2
+    assert files.sweep({kept: 24}) == 2
     assert names(tmp_path) == [kept]
 
 

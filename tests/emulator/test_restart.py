@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 PROGRAM = """
 import sys
-from odps_frames.emulator.serve import serve
-key = {"access_id": "golden-access-id", "secret_access_key": "golden-access-secret"}
-serve(sys.argv[1], **key, json=True)
+from odps_frames.config import AccessKey
+from odps_frames.emulator.serve import Service, serve
+key = AccessKey("golden-access-id", "golden-access-secret")
+serve(Service(path=sys.argv[1], key=key), json=True)
 """
 OLD = pa.table({"a": [1, 2], "pt": ["x", "y"]})
 FIRST = pa.table({"a": list(range(100, 150)), "pt": ["x", "z"] * 25})

@@ -37,7 +37,19 @@ TEXTS = [
     "é",
 ]
 BYTES = [b"", b"\x00", b"\x7f", b"\x80", b"a", b"ab", b"\xff\xff"]
-FLOATS = [0.0, -0.0, 1.5, 0.1, -2.25, 1e300, float("inf"), float("-inf"), float("nan")]
+FLOATS = [
+    0.0,
+    -0.0,
+    1.5,
+    0.1,
+    -2.25,
+    2.0**24,
+    2.0**53,
+    1e300,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+]
 COLUMNS: dict[str, tuple[str, Any, str]] = {
     # By name: the type in MaxCompute, in Arrow, and the exact form for DuckDB.
     "i": ("bigint", pa.int64(), "CAST({} AS DECIMAL(38,6))"),

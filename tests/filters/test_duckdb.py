@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pytest
 
 from odps_frames import filters
@@ -15,6 +14,8 @@ from tests.filters.random_conditions import COLUMNS, PARTITIONS, Writer, some_ro
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pyarrow as pa
 
 duckdb = pytest.importorskip("duckdb")
 
@@ -62,7 +63,7 @@ def test_a_mask_is_the_answer_of_duckdb(schema: TableSchema, db: Any, seed: int)
         for (ours, theirs), mask in zip(said, expected, strict=True):
             condition = filters.parse(ours, schema)
             assert condition is not None
-            found = filters.mask(condition, batch).to_pylist()
+            found: Any = filters.mask(condition, batch).to_pylist()
             kept += sum(found)
             if found != mask:
                 places = [at for at in range(N_ROWS) if found[at] != mask[at]]

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from odps_frames.filters import Condition
     from odps_frames.model.schema import TableSchema
 
+EXPRESSION: Any = pc.Expression  # with a way to ask for any function, which has no public name
 BATCH = pa.RecordBatch.from_arrays(
     [pa.array([1, None, 3]), pa.array(["a", "b", None])], names=["id", "name"]
 )
@@ -39,16 +41,27 @@ def test_expressions_and_text_are_joined(schema: TableSchema) -> None:
 @pytest.mark.parametrize(
     ("expression", "complaint"),
     [
-        (pc.field("id") > "x", "cannot be asked of the columns ['id', 'name']"),
-        (pc.field("no") > 1, "cannot be asked of the columns"),
+        (pc.field("id") > "x", "cannot be asked of the columns id: int64: Function 'greater'"),
         (pc.field("id") + 1, "gives int64; expected a condition"),
+        (EXPRESSION._call("soundex", [pc.field("name")]), "name: string: "),  # noqa: SLF001  no public word
+        (pc.field(0) > 1, "name its columns, as in pyarrow.compute.field('id')"),
+        (pc.field("ts") > datetime(2026, 1, 1, tzinfo=UTC), "ts: timestamp[ns]: "),
     ],
 )
 def test_expressions_that_are_no_condition_on_the_rows_are_refused(
     schema: TableSchema, expression: pc.Expression, complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(complaint)):
-        filters.mask(read(expression, schema), BATCH)
+        filters.parse(expression, schema)
+
+
+def test_rows_that_an_expression_cannot_take_are_an_error(schema: TableSchema) -> None:
+    condition = read(pc.field("id").cast(pa.int8()) > 1, schema)
+    assert filters.mask(condition, BATCH).to_pylist() == [False, False, True]
+    with pytest.raises(
+        ValueError, match=r"cannot be asked of the columns id: int64: .*not in range"
+    ):
+        filters.mask(condition, pa.RecordBatch.from_pydict({"id": [300]}))
 
 
 @pytest.mark.parametrize("some", ["id > 1", pc.field("id") > 1])

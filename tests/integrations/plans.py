@@ -10,36 +10,40 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
+
+    from polars._typing import JoinStrategy
 
 __all__ = ["random_plan"]
 
 COLUMNS = ["id", "visitor", "amount", "ratio", "text", "flag", "day", "moment", "pt", "hh"]
+TEXTS: list[list[str | None]] = [["it's", "x"], [None, "Hangzhou"], []]
+JOINS: list[JoinStrategy] = ["inner", "left", "semi", "anti"]
 c = pl.col
 
 
 def random_condition(random: Random) -> pl.Expr:
     """Return a condition on the events."""
     n = random.randrange
-    term = random.choice(
-        [
-            lambda: c("id") > n(3_000),
-            lambda: c("id") <= n(3_000),
-            lambda: c("visitor") == n(8),
-            lambda: c("visitor") != n(8),
-            lambda: c("ratio") > random.choice([0.5, nan, -1, inf]),
-            lambda: c("ratio") <= random.choice([0.5, 3.0, nan]),
-            lambda: c("ratio").is_nan(),
-            lambda: c("text") == random.choice(["it's", "Hangzhou", "%_", ""]),
-            lambda: c("text").is_in(random.choice([["it's", "x"], [None, "Hangzhou"], []])),
-            lambda: c("flag"),
-            lambda: c("day") >= date(2026, 1, n(1, 28)),
-            lambda: c("moment") < datetime(2026, 1, 1, n(24), 0, 0, n(1_000_000)),  # noqa: DTZ001  as the column
-            lambda: c("amount") > Decimal(n(4_000)) / 100,
-            lambda: c("pt") == random.choice(["20260101", "20260103", "x"]),
-            lambda: c(random.choice(["text", "amount", "visitor", "ratio"])).is_null(),
-        ]
-    )()
+    terms: list[Callable[[], pl.Expr]] = [
+        lambda: c("id") > n(3_000),
+        lambda: c("id") <= n(3_000),
+        lambda: c("visitor") == n(8),
+        lambda: c("visitor") != n(8),
+        lambda: c("ratio") > random.choice([0.5, nan, -1, inf]),
+        lambda: c("ratio") <= random.choice([0.5, 3.0, nan]),
+        lambda: c("ratio").is_nan(),
+        lambda: c("text") == random.choice(["it's", "Hangzhou", "%_", ""]),
+        lambda: c("text").is_in(random.choice(TEXTS)),
+        lambda: c("flag"),
+        lambda: c("day") >= date(2026, 1, n(1, 28)),
+        lambda: c("moment") < datetime(2026, 1, 1, n(24), 0, 0, n(1_000_000)),  # noqa: DTZ001  as the column
+        lambda: c("amount") > Decimal(n(4_000)) / 100,
+        lambda: c("pt") == random.choice(["20260101", "20260103", "x"]),
+        lambda: c(random.choice(["text", "amount", "visitor", "ratio"])).is_null(),
+    ]
+    term = random.choice(terms)()
     match random.random():
         case turn if turn < 0.15:
             return ~term
@@ -50,7 +54,9 @@ def random_condition(random: Random) -> pl.Expr:
     return term
 
 
-def random_plan(events: pl.LazyFrame, random: Random) -> pl.LazyFrame:
+def random_plan(  # noqa: C901  a case a kind of step
+    events: pl.LazyFrame, random: Random
+) -> pl.LazyFrame:
     """Return some steps upon the events; the same for the same state of ``random``."""
     plan, columns = events, list(COLUMNS)
     for step in range(random.randrange(1, 6)):
@@ -79,6 +85,5 @@ def random_plan(events: pl.LazyFrame, random: Random) -> pl.LazyFrame:
             return plan.select(pl.lit(1))
         case turn if turn < 0.3 and "id" in columns:
             other = events.filter(c("id") < random.randrange(3_000)).select("id", "text")
-            how = random.choice(["inner", "left", "semi", "anti"])
-            return plan.join(other, on="id", how=how, maintain_order="left")
+            return plan.join(other, on="id", how=random.choice(JOINS), maintain_order="left")
     return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,17 @@ import pyarrow.dataset as ds
 import pytest
 
 import odps_frames as of
-from odps_frames.integrations.dataset import OdpsDataset
 from tests.integrations.questions import plain_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from odps_frames.integrations.dataset import OdpsDataset
     from odps_frames.local import LocalClient
     from tests.integrations.questions import Tables
 
-f = pc.field
+f: Any = pc.field  # comparing with it makes an expression, not a truth value
 
 
 @pytest.fixture
@@ -33,25 +35,25 @@ def events(plans: Tables) -> OdpsDataset:
 @pytest.fixture(scope="module")
 def whole(plans: Tables) -> ds.Dataset:
     """The same rows, as pyarrow has them in memory."""
-    return ds.dataset(plans.events.to_arrow())
+    found: ds.Dataset = ds.dataset(plans.events.to_arrow())
+    return found
 
 
 def random_filter(random: Random) -> pc.Expression:
     n = random.randrange
-    term = random.choice(
-        [
-            lambda: f("id") > n(3_000),
-            lambda: f("visitor") != n(8),
-            lambda: f("visitor").isin([n(8), n(8)]),
-            lambda: f("ratio") > random.choice([0.5, float("nan"), float("inf")]),
-            lambda: f("text") == random.choice(["it's", "Hangzhou", "%_", ""]),
-            lambda: f("text").isin(["it's", None]),
-            lambda: f("flag"),
-            lambda: f("pt") >= random.choice(["20260101", "20260103", "x"]),
-            lambda: f(random.choice(["text", "amount", "ratio"])).is_null(),
-            lambda: pc.starts_with(f("text"), "H"),
-        ]
-    )()
+    terms: list[Callable[[], pc.Expression]] = [
+        lambda: f("id") > n(3_000),
+        lambda: f("visitor") != n(8),
+        lambda: f("visitor").isin([n(8), n(8)]),
+        lambda: f("ratio") > random.choice([0.5, float("nan"), float("inf")]),
+        lambda: f("text") == random.choice(["it's", "Hangzhou", "%_", ""]),
+        lambda: f("text").isin(["it's", None]),
+        lambda: f("flag"),
+        lambda: f("pt") >= random.choice(["20260101", "20260103", "x"]),
+        lambda: f(random.choice(["text", "amount", "ratio"])).is_null(),
+        lambda: pc.starts_with(f("text"), "H"),
+    ]
+    term = random.choice(terms)()
     match random.random():
         case turn if turn < 0.2:
             return ~term
@@ -66,8 +68,8 @@ def random_filter(random: Random) -> pc.Expression:
 def test_random_filters_and_columns_give_what_pyarrow_gives(
     events: OdpsDataset, whole: ds.Dataset, part: int
 ) -> None:
-    for seed in range(part * 40, part * 40 + 40):
-        random = Random(seed)
+    for seed in range(part * 25, part * 25 + 25):
+        random = Random(seed)  # noqa: S311  no secret
         where = random_filter(random)
         columns = random.sample(whole.schema.names, random.randrange(1, 5))
         wanted = whole.to_table(columns=columns, filter=where)
@@ -80,15 +82,15 @@ def test_random_filters_and_columns_give_what_pyarrow_gives(
 def test_it_is_a_dataset_with_the_schema_of_the_scan(plans: Tables, events: OdpsDataset) -> None:
     assert isinstance(events, ds.Dataset)
     assert events.schema.equals(plans.events.arrow_schema)
-    assert pa.schema(events).equals(events.schema)
-    assert events.partition_expression.equals(pc.scalar(True))  # noqa: FBT003  a literal
+    assert pa.table(events).schema.equals(events.schema)
+    assert str(events.partition_expression) == "true"
     assert "q_events" in repr(events.filter(f("id") > 3))
 
 
 def test_columns_are_chosen_twice_and_computed_and_none_of_them(events: OdpsDataset) -> None:
     assert events.to_table(columns=["id", "id"]).column_names == ["id", "id"]
     made = events.to_table(columns={"n": f("id") * 2, "id": f("id")}, filter=f("id") < 3)
-    assert sorted(made["n"].to_pylist()) == [0, 2, 4]
+    assert set(made["n"].to_pylist()) == {0, 2, 4}
     assert events.to_table(columns=[]).num_rows == 3_000
     scanner = events.scanner(columns=["hh"], filter=f("id") < 3)
     assert scanner.projected_schema.names == ["hh"]
@@ -124,7 +126,7 @@ def test_pieces_are_read_one_by_one(events: OdpsDataset, whole: ds.Dataset) -> N
     assert len(pieces) == 5
     assert {piece.split.session_id for piece in pieces} == {pieces[0].split.session_id}
     found = pa.concat_tables([piece.to_table(columns=["id"]) for piece in pieces])
-    assert sorted(found["id"].to_pylist()) == list(range(2_000))
+    assert Counter(found["id"].to_pylist()) == Counter(range(2_000))
     assert sum(piece.count_rows(filter=f("pt") == "20260101") for piece in pieces) == 667
     assert pieces[0].head(2, filter=f("id") >= 0).num_rows == 2
     assert pieces[0].physical_schema.equals(whole.schema)
@@ -163,20 +165,21 @@ def test_it_is_sorted_and_joined_in_memory(plans: Tables, events: OdpsDataset) -
 
 
 def test_columns_get_other_types_as_far_as_no_value_changes(events: OdpsDataset) -> None:
-    narrow = pa.schema([("id", pa.int16()), ("pt", pa.large_string())])
+    kinds: Any = {"id": pa.int16(), "pt": pa.large_string()}
+    narrow = pa.schema(kinds)
     dataset = events.replace_schema(narrow)
     assert dataset.to_table().schema.equals(narrow)
     assert dataset.to_table(filter=f("id") == pa.scalar(7, pa.int16()))["id"].to_pylist() == [7]
     with pytest.raises(of.CastError, match="leave it out"):
-        events.replace_schema(pa.schema([("id", pa.int8())])).to_table()
+        events.replace_schema(pa.schema([pa.field("id", pa.int8())])).to_table()
     with pytest.raises(KeyError, match="nowhere"):
-        events.replace_schema(pa.schema([("nowhere", pa.int8())]))
+        events.replace_schema(pa.schema([pa.field("nowhere", pa.int8())]))
 
 
 def past_it(events: OdpsDataset) -> list[Any]:
     return [
         lambda: ds.Scanner.from_dataset(events).to_table(),
-        lambda: ds.UnionDataset(events.schema, [events]).to_table(),
+        lambda: ds.UnionDataset(events.schema, [events]).to_table(),  # type: ignore[call-arg]  # stubs
         lambda: ds.dataset(pa.table({"id": [1]})).join(events, "id"),
     ]
 

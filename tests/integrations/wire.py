@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,18 @@ class Wire:
     service: Emulator
     n_bytes: int = 0
     open: set[_Body] = field(default_factory=set)
+    closed: threading.Condition = field(default_factory=threading.Condition)
 
     def send(self, request: Request, /) -> Response:
         response = self.service.send(request)
         body = _Body(response.body, self)
         self.open.add(body)
         return replace(response, body=body)
+
+    def is_quiet(self, *, within_seconds: float) -> bool:
+        """Whether no answer is open, or will be when these seconds are over."""
+        with self.closed:
+            return self.closed.wait_for(lambda: not self.open, within_seconds)
 
 
 class _Body:
@@ -42,7 +49,9 @@ class _Body:
 
     def close(self) -> None:
         self._inner.close()
-        self._wire.open.discard(self)
+        with self._wire.closed:
+            self._wire.open.discard(self)
+            self._wire.closed.notify_all()
 
 
 def client_over(client: LocalClient) -> tuple[of.Client, Wire]:

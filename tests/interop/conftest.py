@@ -11,7 +11,7 @@ import pytest
 
 import odps_frames as of
 from odps_frames.client import Client
-from odps_frames.config import Config
+from odps_frames.config import AccessKey, Config
 from odps_frames.emulator.app import Emulator
 from odps_frames.emulator.server import Server
 
@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     from odps.maxstorage import MaxStorageClient  # type: ignore[import-untyped]
 
 ACCESS_ID, SECRET, TOKEN = "interop-id", "interop-secret", "interop-token"
+LENT = AccessKey("lent-id", "lent-secret", "temporary-secret")
 REGIONS = {"V1": None, "V4": "cn-interop"}
 """A client that knows its region signs in the newer way."""
 
@@ -36,6 +37,8 @@ class Stand:
     service: Emulator
     endpoint: str
     access_id: str = ACCESS_ID
+    lent: AccessKey = LENT
+    """A key for a while, whose security token has to come with it."""
     secret: str = SECRET
     token: str = TOKEN
 
@@ -119,7 +122,9 @@ class Sides:
 @pytest.fixture(scope="session")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     service = Emulator(
-        tmp_path_factory.mktemp("interop"), accounts={ACCESS_ID: SECRET}, tokens=(TOKEN,)
+        tmp_path_factory.mktemp("interop"),
+        accounts={ACCESS_ID: SECRET, LENT.access_id: LENT},
+        tokens=(TOKEN,),
     )
     with service, Server(service) as server:
         yield Stand(service, server.endpoint)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 FRAME = pd.DataFrame({"id": pd.array([1, None, 3], "Int64"), "name": ["a", None, "杭州"]})
 REGION = "cn-interop"
 SIGNED = {
-    None: r"ODPS interop-id:\S+",
-    REGION: rf"ODPS interop-id/\d{{8}}/{REGION}/odps/aliyun_v4_request:\S+",
+    None: r"ODPS (interop|lent)-id:\S+",
+    REGION: rf"ODPS (interop|lent)-id/\d{{8}}/{REGION}/odps/aliyun_v4_request:\S+",
 }
 
 
@@ -40,13 +40,13 @@ class Credential:
         self._stand, self._secret = stand, secret
 
     def get_access_key_id(self) -> str:
-        return str(self._stand.access_id)
+        return str(self._stand.lent.access_id)
 
     def get_access_key_secret(self) -> str:
-        return self._secret or str(self._stand.secret)
+        return self._secret or str(self._stand.lent.secret_access_key)
 
     def get_security_token(self) -> str:
-        return "temporary-secret"
+        return str(self._stand.lent.security_token)
 
 
 class Provider:
@@ -61,7 +61,9 @@ class Provider:
 
 KEY_PAIRS: dict[str, Callable[[Stand], Any]] = {
     "key": lambda stand: accounts.CloudAccount(stand.access_id, stand.secret),
-    "STS": lambda stand: accounts.StsAccount(stand.access_id, stand.secret, "temporary-secret"),
+    "STS": lambda stand: accounts.StsAccount(
+        stand.lent.access_id, stand.lent.secret_access_key, stand.lent.security_token
+    ),
     "provider": lambda stand: accounts.CredentialProviderAccount(Provider(Credential(stand))),
 }
 TOKENS: dict[str, Callable[[Stand], Any]] = {
@@ -74,11 +76,20 @@ STRANGERS: dict[str, Callable[[Stand], Any]] = {
     "wrong secret": lambda stand: accounts.CloudAccount(stand.access_id, "guessed-secret"),
     "unknown id": lambda stand: accounts.CloudAccount("stranger", stand.secret),
     "wrong secret with STS": lambda stand: accounts.StsAccount(
-        stand.access_id, "guessed-secret", "temporary-secret"
+        stand.lent.access_id, "guessed-secret", stand.lent.security_token
+    ),
+    "wrong token with STS": lambda stand: accounts.StsAccount(
+        stand.lent.access_id, stand.lent.secret_access_key, "guessed-token"
+    ),
+    "STS without its token": lambda stand: accounts.CloudAccount(
+        stand.lent.access_id, stand.lent.secret_access_key
+    ),
+    "key with a token of STS": lambda stand: accounts.StsAccount(
+        stand.access_id, stand.secret, stand.lent.security_token
     ),
     "unknown token": lambda _: accounts.BearerTokenAccount("guessed-token"),
 }
-SECRETS = ("interop-secret", "interop-token", "temporary-secret", "guessed")
+SECRETS = ("interop-secret", "lent-secret", "interop-token", "temporary-secret", "guessed")
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_records_of_the_tunnel_or_of_text(theirs: Any, filled: str) -> None:
         ("SELECT * FROM no_such_table", odps.errors.NoSuchTable, r"\[1,15\] Table not found"),
         ("SELECT nope FROM {}", odps.errors.ODPSError, r"ODPS-0130071:\[1,8\]"),
         ("SELECT (1", odps.errors.ParseError, r"ODPS-0130161:\[1,9\]"),
-        ("SELECT nothing(1)", odps.errors.ODPSError, "function nothing is not supported here"),
+        ("SELECT nothing(1)", odps.errors.ODPSError, "function nothing cannot be resolved"),
     ],
 )
 def test_errors(theirs: Any, filled: str, sql: str, kind: type[Exception], words: str) -> None:

@@ -47,3 +47,20 @@ def test_a_primary_key_makes_a_table_transactional() -> None:
         ")\n"
         "TBLPROPERTIES ('transactional'='true', 'acid.data.retain.hours'='48')"
     )
+
+
+def test_defaults_stand_behind_their_columns() -> None:
+    said = ddl.create_table(TABLE, SCHEMA, defaults={"v": "'x'"})
+    assert "  `v` string DEFAULT 'x' COMMENT 'what\\'s in it'\n" in said
+
+
+def test_a_view_names_its_columns() -> None:
+    said = ddl.create_view(TABLE, TableSchema(SCHEMA.columns), "SELECT 1, 'x'", comment="it's")
+    assert said == (
+        "CREATE VIEW IF NOT EXISTS `p`.`t` (\n"
+        "  `id`,\n"
+        "  `v` COMMENT 'what\\'s in it'\n"
+        ")\n"
+        "COMMENT 'it\\'s'\n"
+        "AS SELECT 1, 'x'"
+    )

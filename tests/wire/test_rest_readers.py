@@ -137,7 +137,7 @@ def answer(call: rest.RestCall) -> Response:  # noqa: C901, PLR0911  one line a 
 
 def info(value: str) -> PartitionInfo:
     partition = Partition((("pt", value), ("hh", "01")))
-    return PartitionInfo(partition=partition, created_at=NOON, n_bytes=5, n_rows=2)
+    return PartitionInfo(partition=partition, created_at=NOON, n_bytes=5, n_rows=2, n_files=1)
 
 
 def submitted(statement: instance.Statement) -> Response:

@@ -86,14 +86,19 @@ def drop_unneeded(connection: Connection) -> list[str]:
 
     Blobs of one file are of one session and one table, so that they go together.
     """
-    rows = connection.execute(
-        "DELETE FROM blobs WHERE table_id NOT IN (SELECT id FROM tables) OR (NOT committed "
-        "AND session NOT IN (SELECT id FROM write_sessions WHERE status = 'NORMAL')) "
+    dropped = connection.execute(
+        "DELETE FROM blobs WHERE table_id IN (SELECT DISTINCT table_id FROM blobs EXCEPT "
+        "SELECT id FROM tables) RETURNING name"
+    ).fetchall()
+    given_up = connection.execute(
+        "DELETE FROM blobs WHERE NOT committed "
+        "AND session NOT IN (SELECT id FROM write_sessions WHERE status = 'NORMAL') "
         "RETURNING name"
-    )
-    return list({row["name"] for row in rows.fetchall()})
+    ).fetchall()
+    return list({row["name"] for row in (*dropped, *given_up)})
 
 
-def blob_files(connection: Connection) -> set[str]:
-    """Return the names of all files that blobs are in."""
-    return {row["name"] for row in connection.execute("SELECT DISTINCT name FROM blobs")}
+def blob_files(connection: Connection) -> dict[str, int]:
+    """Return all files that blobs are in, and how many bytes they have at least."""
+    rows = connection.execute("SELECT name, max(position + n_bytes) FROM blobs GROUP BY name")
+    return dict(rows.fetchall())

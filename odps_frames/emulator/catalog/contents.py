@@ -24,15 +24,19 @@ __all__ = [
     "add_files",
     "add_partition",
     "contents",
+    "count_partitions",
     "decode_spec",
     "drop_partition",
     "encode_spec",
     "find_partition",
     "has_partition",
+    "known_files",
     "list_partitions",
     "remove_file",
     "remove_files",
+    "rename_partition",
     "touch_partition",
+    "unknown_files",
     "visible_files",
 ]
 
@@ -48,6 +52,12 @@ class StoredFile:
     n_rows: int
     n_bytes: int
     facts: FileFacts
+    added: int = 0
+    """The version that brought it, or the first of its rows where they are of several."""
+    births: bytes | None = None
+    """The versions of its rows, where they are of several; see `catalog.births`."""
+    place: int = 0
+    """Where it stands among the files of its partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +89,52 @@ def decode_spec(text: str) -> Values:
     return tuple(json.loads(text))
 
 
+_COLUMNS = (
+    "id, spec, bucket, name, n_rows, n_bytes, facts, added, births, coalesce(place, id) AS position"
+)
+_VISIBLE = "table_id = :table AND added <= :version AND (removed IS NULL OR removed > :version)"
+_PRESENT = f"SELECT {_COLUMNS} FROM files WHERE {_VISIBLE}"  # noqa: S608  the texts above
+_PRESENT_THEN = f"{_PRESENT} AND laid <= :layout"
+_REPLACED_SINCE = (
+    f"SELECT {_COLUMNS} FROM replaced "  # noqa: S608  the texts above
+    f"WHERE {_VISIBLE} AND laid <= :layout AND layout > :layout"
+)
+
+
 def visible_files(
     connection: Connection,
     table_id: str,
     version: int,
     selectors: Sequence[Selector] | None = None,
+    *,
+    layout: int | None = None,
 ) -> list[StoredFile]:
-    """Return the files of a version, in the order in which their rows are read."""
-    rows = connection.execute(
-        "SELECT * FROM files WHERE table_id = ? AND added <= ? "
-        "AND (removed IS NULL OR removed > ?) ORDER BY spec, id",
-        (table_id, version, version),
+    """Return the files of a version, in the order in which their rows are read.
+
+    Parameters
+    ----------
+    layout : int, optional
+        How the rows lie in files: as they did for a session of that time. Without it as now.
+    """
+    named = _named_partitions(selectors)
+    parts = [_PRESENT] if layout is None else [_PRESENT_THEN, _REPLACED_SINCE]
+    only = "" if named is None else " AND spec = :spec"
+    query = " UNION ALL ".join(part + only for part in parts)
+    values = {"table": table_id, "version": version, "layout": layout}
+    order = " ORDER BY spec, position"
+    found = (
+        (decode_spec(row["spec"]), row)
+        for spec in ([None] if named is None else sorted(named))
+        for row in connection.execute(query + order, values | {"spec": spec})
     )
-    found = ((decode_spec(row["spec"]), row) for row in rows)
     return [_decode_file(values, row) for values, row in found if chosen(values, selectors)]
+
+
+def _named_partitions(selectors: Sequence[Selector] | None) -> set[str] | None:
+    """Return the partitions that are wanted where all of them are named in full."""
+    if selectors is None or any(None in selector for selector in selectors):
+        return None
+    return {json.dumps(selector, ensure_ascii=False) for selector in selectors}
 
 
 def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
@@ -104,31 +146,44 @@ def _decode_file(values: Values, row: sqlite3.Row) -> StoredFile:
         n_rows=row["n_rows"],
         n_bytes=row["n_bytes"],
         facts=FileFacts.decode(row["facts"]),
+        added=row["added"],
+        births=row["births"],
+        place=row["position"],
     )
+
+
+def unknown_files(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Return those of some files that the catalog does not know (any more)."""
+    sought = "SELECT 1 FROM files WHERE name = ?"
+    return [name for name in names if connection.execute(sought, (name,)).fetchone() is None]
 
 
 def add_files(
     connection: Connection, table_id: str, version: int, files: Iterable[NewFile]
 ) -> list[int]:
     """Make files part of a version and of those that follow; return their numbers."""
-    numbers = []
-    for file in files:
-        made = connection.execute(
-            "INSERT INTO files (table_id, spec, bucket, name, n_rows, n_bytes, facts, added) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-            (
-                table_id,
-                encode_spec(file.values),
-                file.bucket,
-                file.name,
-                file.n_rows,
-                file.n_bytes,
-                file.facts.encode(),
-                version,
-            ),
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'files'").fetchone()
+    first = (row["seq"] if row else 0) + 1
+    rows = [
+        (
+            number,
+            table_id,
+            encode_spec(file.values),
+            file.bucket,
+            file.name,
+            file.n_rows,
+            file.n_bytes,
+            file.facts.encode(),
+            version,
         )
-        numbers.append(int(made.fetchone()[0]))
-    return numbers
+        for number, file in enumerate(files, first)
+    ]
+    connection.executemany(
+        "INSERT INTO files (id, table_id, spec, bucket, name, n_rows, n_bytes, facts, added) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    return list(range(first, first + len(rows)))
 
 
 def remove_file(connection: Connection, file: int, version: int) -> None:
@@ -179,6 +234,20 @@ def drop_partition(connection: Connection, table_id: str, values: Values) -> boo
     return gone.rowcount == 1
 
 
+def count_partitions(connection: Connection, table_id: str) -> int:
+    """Return how many partitions a table has."""
+    row = connection.execute("SELECT count(*) FROM partitions WHERE table_id = ?", (table_id,))
+    return int(row.fetchone()[0])
+
+
+def rename_partition(connection: Connection, table_id: str, values: Values, to: Values) -> None:
+    """Give a partition other values, but not its files."""
+    connection.execute(
+        "UPDATE partitions SET spec = ? WHERE table_id = ? AND spec = ?",
+        (encode_spec(to), table_id, encode_spec(values)),
+    )
+
+
 def has_partition(connection: Connection, table_id: str, values: Values) -> bool:
     """Whether a table has a partition."""
     row = connection.execute(
@@ -186,6 +255,15 @@ def has_partition(connection: Connection, table_id: str, values: Values) -> bool
         (table_id, encode_spec(values)),
     ).fetchone()
     return row is not None
+
+
+def known_files(connection: Connection) -> dict[str, int]:
+    """Return all files with rows, of tables, streams and results, and their sizes in bytes."""
+    parts = [
+        f"SELECT name, n_bytes FROM {table}"  # noqa: S608  the names below
+        for table in ("files", "replaced", "staged", "result_files")
+    ]
+    return dict(connection.execute(" UNION ALL ".join(parts)).fetchall())
 
 
 _ROWS = "total(f.n_rows - coalesce((SELECT sum(e.n_rows) FROM erased e WHERE e.file = f.id), 0))"

@@ -5,20 +5,22 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from odps_frames.emulator.catalog.form_steps import STEPS
 from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Connection", "Database"]
+__all__ = ["Connection", "Database", "copy_catalog"]
 
 Connection = sqlite3.Connection
 
-FORMAT = 3
-"""Number of the form below; a file of another form is refused."""
+_FIRST = 3
+FORMAT = _FIRST + len(STEPS)
+"""Number of the form of now; see `form_steps` for how it may change."""
 
 _FORM = """
 CREATE TABLE projects (name TEXT PRIMARY KEY, created INTEGER NOT NULL);
@@ -178,39 +180,69 @@ CREATE TABLE result_sessions (
 """
 
 
-class Database:
-    """Many readers beside one writer; what is committed is on the disk."""
+# Threads take turns with a connection, which SQLite itself has nothing against.
+_OPTIONS: dict[str, Any] = {"isolation_level": None, "check_same_thread": False, "timeout": 30}
 
-    def __init__(self, path: Path) -> None:
+
+class Database:
+    """Many readers beside one writer; what is committed is on the disk.
+
+    Parameters
+    ----------
+    may_be_new : bool
+        An empty or missing file is filled. Otherwise it is a loss, and refused.
+
+    Raises
+    ------
+    ConfigError
+        When the file is none of ours, of a newer form, or damaged.
+    """
+
+    def __init__(self, path: Path, *, may_be_new: bool = True) -> None:
         self._path = path
         self._closed = False
         self._idle: list[Connection] = []
         self._writing = threading.Lock()
-        self._writer = self._connect()
-        self._prepare()
+        self._writer = sqlite3.connect(path, **_OPTIONS)
+        try:
+            self._prepare(may_be_new=may_be_new)
+        except BaseException:
+            self._writer.close()
+            raise
 
     def _connect(self) -> Connection:
-        # Threads take turns with a connection, which SQLite itself has nothing against.
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, timeout=30
-        )
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA synchronous = FULL")
+        connection: Connection = sqlite3.connect(self._path, **_OPTIONS)
+        _set_up(connection)
         return connection
 
-    def _prepare(self) -> None:
-        self._writer.execute("PRAGMA journal_mode = WAL")
-        (found,) = self._writer.execute("PRAGMA user_version").fetchone()
-        if found == 0:
-            self._writer.executescript(
-                f"BEGIN IMMEDIATE; {_FORM} PRAGMA user_version = {FORMAT}; COMMIT"
-            )
-        elif found != FORMAT:
-            self._writer.close()
+    def _prepare(self, *, may_be_new: bool) -> None:
+        try:
+            _set_up(self._writer)
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            (found,) = self._writer.execute("PRAGMA user_version").fetchone()
+            (n_tables,) = self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(f"it cannot be read: {error}") from error
+        if not found and (n_tables or not may_be_new):
+            raise self._damaged("it is missing or empty, or no catalog, and there are rows")
+        if found and not _FIRST <= found <= FORMAT:
+            which = "a newer" if found > FORMAT else "an older"
             raise ConfigError(
-                f"catalog {str(self._path)!r} has form {found}; expected {FORMAT}: "
-                "open it with the version of this package that made it"
+                f"catalog {str(self._path)!r} has form {found}; expected {_FIRST} to {FORMAT}: "
+                f"open it with {which} version of this package"
             )
+        if found != FORMAT:
+            steps = STEPS[max(found - _FIRST, 0) :]
+            script = "".join([*([] if found else [_FORM]), *steps])
+            self._writer.executescript(
+                f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {FORMAT}; COMMIT"
+            )
+
+    def _damaged(self, how: str) -> ConfigError:
+        return ConfigError(
+            f"catalog {str(self._path)!r} is damaged: {how}; nothing was changed, put back a copy "
+            "of the whole folder, or take another one"
+        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -222,8 +254,12 @@ class Database:
         try:
             connection.execute("BEGIN")
             yield connection
-        finally:
             connection.execute("ROLLBACK")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        finally:
             if self._closed:
                 connection.close()
             else:
@@ -248,3 +284,14 @@ class Database:
         with self._writing, closing(self._writer):
             while self._idle:
                 self._idle.pop().close()
+
+
+def _set_up(connection: Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def copy_catalog(connection: Connection, path: Path) -> None:
+    """Write what a connection sees as a file of its own, which is on the disk afterwards."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+        connection.backup(copy)

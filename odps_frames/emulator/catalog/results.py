@@ -124,13 +124,15 @@ def prolong_result_session(connection: Connection, session_id: str, expires: int
 def forget_results(connection: Connection, beyond_use: int) -> list[str]:
     """Forget results that ended before a time and that no session reads; return their files."""
     connection.execute("DELETE FROM result_sessions WHERE expires < ?", (beyond_use,))
-    connection.execute(
+    past = connection.execute(
         "DELETE FROM results WHERE ended < ? "
-        "AND instance NOT IN (SELECT instance FROM result_sessions)",
+        "AND instance NOT IN (SELECT instance FROM result_sessions) RETURNING instance",
         (beyond_use,),
-    )
-    gone = connection.execute(
-        "DELETE FROM result_files WHERE instance NOT IN (SELECT instance FROM results) "
-        "RETURNING name"
-    )
-    return [row["name"] for row in gone.fetchall()]
+    ).fetchall()
+    doomed: list[str] = []
+    for (instance,) in past:
+        gone = connection.execute(
+            "DELETE FROM result_files WHERE instance = ? RETURNING name", (instance,)
+        )
+        doomed += [row["name"] for row in gone.fetchall()]
+    return doomed

@@ -29,6 +29,7 @@ __all__ = [
     "add_read_session",
     "add_stream",
     "add_write_session",
+    "drop_read_session",
     "drop_staged",
     "find_read_session",
     "find_stream",
@@ -65,6 +66,8 @@ class KeptReadSession:
     expires: int
     since: int | None = None
     """Where only the changes since an earlier version are read."""
+    layout: int = 0
+    """Of the table, when the session was made: how its rows lie in files, and so its splits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,8 @@ class KeptStream:
 def add_read_session(connection: Connection, session: KeptReadSession) -> None:
     """Keep a read session."""
     connection.execute(
-        "INSERT INTO read_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO read_sessions (id, table_id, version, definition, target, request, token, "
+        "expires, since, layout) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             session.id,
             session.table_id,
@@ -113,6 +117,7 @@ def add_read_session(connection: Connection, session: KeptReadSession) -> None:
             session.token,
             session.expires,
             session.since,
+            session.layout,
         ),
     )
 
@@ -121,6 +126,11 @@ def find_read_session(connection: Connection, session_id: str) -> KeptReadSessio
     """Return a read session, or None."""
     row = connection.execute("SELECT * FROM read_sessions WHERE id = ?", (session_id,)).fetchone()
     return KeptReadSession(**dict(row)) if row else None
+
+
+def drop_read_session(connection: Connection, session_id: str) -> None:
+    """Forget a read session."""
+    connection.execute("DELETE FROM read_sessions WHERE id = ?", (session_id,))
 
 
 def prolong_read_session(connection: Connection, session_id: str, expires: int) -> None:

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from odps_frames.emulator.catalog.schemas import DEFAULT_SCHEMA, need_schema
-from odps_frames.emulator.refusals import no_table
+from odps_frames.emulator.catalog.views import View
+from odps_frames.emulator.refusals import is_view, no_table
 from odps_frames.model.buckets import Buckets
 from odps_frames.model.schema import Column, TableSchema
 from odps_frames.model.table import TableRef
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.bucketing import Bounds
     from odps_frames.emulator.catalog.database import Connection
+    from odps_frames.emulator.specs import Values
 
 __all__ = [
     "BUCKETS",
@@ -29,14 +31,15 @@ __all__ = [
     "TRANSACTIONAL",
     "StoredColumn",
     "Table",
-    "add_columns",
     "create_project",
     "create_table",
     "drop_table",
     "find_table",
     "list_tables",
+    "need_rows",
     "need_table",
     "next_version",
+    "place_of",
     "settle_bounds",
     "table_by_id",
 ]
@@ -56,6 +59,8 @@ class StoredColumn:
 
     field: str
     column: Column
+    default: str | None = None
+    """The literal that stands where INSERT leaves the column out, as it was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +74,13 @@ class Table:
     comment: str = ""
     owner: str = OWNER
     lifecycle: int | None = None
+    lasting: frozenset[Values | None] = frozenset()
+    """Partitions that LIFECYCLE does not touch; None is the table itself."""
     properties: Mapping[str, str] = field(default_factory=dict)
+    view: View | None = None
+    """The query, where there are no rows."""
+    last_field: int = 0
+    """The highest number that a column ever had among files."""
     primary_key: tuple[str, ...] = ()
     buckets: Buckets | None = None
     bounds: Bounds | None = None
@@ -97,17 +108,22 @@ class Table:
         """How long older versions of its rows are kept."""
         return int(self.properties.get(RETAIN_HOURS, _USUAL_HOURS))
 
+    def lifecycle_of(self, values: Values | None) -> int | None:
+        """Return after how many days a partition goes, or None of the table itself."""
+        return None if {None, values} & self.lasting else self.lifecycle
+
     def definition(self) -> str:
         """Write what CREATE TABLE said, as JSON."""
         document = {
-            "columns": [
-                {"field": stored.field, **_encode_column(stored.column)} for stored in self.columns
-            ],
+            "columns": list(map(_encode_stored, self.columns)),
+            "last_field": self.last_field,
             "partition_columns": list(map(_encode_column, self.partition_columns)),
             "comment": self.comment,
             "owner": self.owner,
             "lifecycle": self.lifecycle,
+            "lasting": sorted(self.lasting, key=str),
             "properties": dict(self.properties),
+            "view": None if self.view is None else self.view.encode(),
             "primary_key": self.primary_key,
             "buckets": None if self.buckets is None else asdict(self.buckets),
             "bounds": self.bounds,
@@ -117,14 +133,22 @@ class Table:
     def as_defined(self, definition: str) -> Table:
         """Return the table with the columns of another, older definition."""
         document = json.loads(definition)
+        view = document.get("view")
+        columns = tuple(map(_decode_stored, document["columns"]))
+        highest = max((int(stored.field) for stored in columns), default=0)
         return replace(
             self,
-            columns=tuple(map(_decode_stored, document["columns"])),
+            columns=columns,
+            last_field=max(highest, document.get("last_field", 0)),
             partition_columns=tuple(map(_decode_column, document["partition_columns"])),
             comment=document["comment"],
             owner=document["owner"],
             lifecycle=document["lifecycle"],
+            lasting=frozenset(
+                None if values is None else tuple(values) for values in document.get("lasting", ())
+            ),
             properties=document["properties"],
+            view=None if view is None else View.decode(view),
             primary_key=tuple(document.get("primary_key", ())),
             buckets=Buckets.of(buckets) if (buckets := document.get("buckets")) else None,
             bounds=_bounds(document.get("bounds")),
@@ -150,8 +174,13 @@ def _decode_column(document: Mapping[str, Any]) -> Column:
     )
 
 
+def _encode_stored(stored: StoredColumn) -> dict[str, object]:
+    document = {"field": stored.field, **_encode_column(stored.column)}
+    return document if stored.default is None else {**document, "default": stored.default}
+
+
 def _decode_stored(document: Mapping[str, Any]) -> StoredColumn:
-    return StoredColumn(document["field"], _decode_column(document))
+    return StoredColumn(document["field"], _decode_column(document), document.get("default"))
 
 
 def _decode(row: sqlite3.Row) -> Table:
@@ -202,6 +231,20 @@ def need_table(connection: Connection, ref: TableRef) -> Table:
     return table
 
 
+def need_rows(connection: Connection, ref: TableRef) -> Table:
+    """Return a table that has rows of its own.
+
+    Raises
+    ------
+    ServiceError
+        When there is none of that name, or it is a view.
+    """
+    table = need_table(connection, ref)
+    if table.view is not None:
+        raise is_view(table.ref)
+    return table
+
+
 def table_by_id(connection: Connection, table_id: str) -> Table | None:
     """Return the table that was created under this id, or None when it is gone."""
     row = connection.execute("SELECT * FROM tables WHERE id = ?", (table_id,)).fetchone()
@@ -222,7 +265,7 @@ def list_tables(
 
 def create_table(connection: Connection, table: Table, now: int) -> None:
     """Make a table; it has a new id whatever its name was used for before."""
-    name = _place_of(table.ref)
+    name = place_of(table.ref)
     found = connection.execute(
         "SELECT version FROM retired WHERE project = ? AND schema = ? AND name = ?", name
     ).fetchone()
@@ -242,22 +285,9 @@ def create_table(connection: Connection, table: Table, now: int) -> None:
     )
 
 
-def _place_of(ref: TableRef) -> tuple[str, str, str]:
+def place_of(ref: TableRef) -> tuple[str, str, str]:
+    """Return project, schema and table as the catalog knows them."""
     return ref.project.lower(), (ref.schema or DEFAULT_SCHEMA).lower(), ref.table.lower()
-
-
-def add_columns(connection: Connection, table: Table, columns: Iterable[Column], now: int) -> None:
-    """Append data columns, which are NULL in the rows that are there."""
-    used = max(int(stored.field) for stored in table.columns)
-    added = tuple(
-        StoredColumn(str(number), column) for number, column in enumerate(columns, used + 1)
-    )
-    wider = replace(table, columns=table.columns + added)
-    connection.execute(
-        "UPDATE tables SET definition = ?, schema_version = schema_version + 1, defined = ? "
-        "WHERE id = ?",
-        (wider.definition(), now, table.id),
-    )
 
 
 def settle_bounds(connection: Connection, table_id: str, proposed: Bounds) -> Bounds:

@@ -11,17 +11,27 @@ if TYPE_CHECKING:
     from odps_frames.emulator.catalog.database import Connection
     from odps_frames.emulator.catalog.tables import Table
 
-__all__ = ["drop_old_files", "first_version", "last_moment", "version_at", "was_there_before"]
+__all__ = [
+    "drop_old_files",
+    "first_version",
+    "horizon_of",
+    "last_moment",
+    "raise_oldest",
+    "version_at",
+    "was_there_before",
+]
 
 _HOUR = 3_600_000
 
 
 def version_at(connection: Connection, table_id: str, moment: int) -> int | None:
     """Return the last version at a time in milliseconds; None where that was before the first."""
-    (version,) = connection.execute(
-        "SELECT max(version) FROM versions WHERE table_id = ? AND at <= ?", (table_id, moment)
+    row = connection.execute(
+        "SELECT version FROM versions WHERE table_id = ? AND at <= ? "
+        "ORDER BY at DESC, version DESC LIMIT 1",
+        (table_id, moment),
     ).fetchone()
-    return None if version is None else int(version)
+    return int(row["version"]) if row else None
 
 
 def first_version(connection: Connection, table: Table) -> int:
@@ -51,7 +61,7 @@ def was_there_before(connection: Connection, table: Table) -> bool:
 
 
 _NEEDED = (
-    "SELECT 1 FROM read_sessions r WHERE r.table_id = files.table_id "
+    "SELECT 1 FROM read_sessions r WHERE r.table_id = files.table_id AND files.laid <= r.layout "
     "AND files.added <= r.version AND files.removed > coalesce(r.since, r.version)"
 )
 
@@ -62,23 +72,34 @@ def drop_old_files(connection: Connection, now: int) -> list[str]:
     The table then notes from which version on all of its rows are still there.
     """
     doomed: list[str] = []
-    tables = connection.execute("SELECT DISTINCT table_id FROM files WHERE removed IS NOT NULL")
-    for (table_id,) in tables.fetchall():
+    tables = connection.execute(
+        "SELECT table_id, min(removed) AS first FROM files WHERE removed IS NOT NULL "
+        "GROUP BY table_id"
+    )
+    for table_id, first in tables.fetchall():
         table = table_by_id(connection, table_id)
-        if table is None:
-            continue
-        horizon = version_at(connection, table_id, now - table.retain_hours * _HOUR)
-        if horizon is None:
+        horizon = None if table is None else horizon_of(connection, table, now)
+        if horizon is None or first > horizon:
             continue
         rows = connection.execute(
             "DELETE FROM files WHERE table_id = ? AND removed <= ? "  # noqa: S608  the text above
-            f"AND NOT EXISTS ({_NEEDED}) RETURNING name, removed",
+            f"AND NOT EXISTS ({_NEEDED}) RETURNING id, name, removed",
             (table_id, horizon),
         ).fetchall()
         if rows:
             doomed += [row["name"] for row in rows]
-            connection.execute(
-                "UPDATE tables SET oldest = max(oldest, ?) WHERE id = ?",
-                (max(row["removed"] for row in rows), table_id),
-            )
+            connection.executemany("DELETE FROM erased WHERE file = ?", [(r["id"],) for r in rows])
+            raise_oldest(connection, table_id, max(row["removed"] for row in rows))
     return doomed
+
+
+def horizon_of(connection: Connection, table: Table, now: int) -> int | None:
+    """Return the last version that is past the time for which older ones are kept, or None."""
+    return version_at(connection, table.id, now - table.retain_hours * _HOUR)
+
+
+def raise_oldest(connection: Connection, table_id: str, version: int) -> None:
+    """Note that rows of the versions before this one are not all there any more."""
+    connection.execute(
+        "UPDATE tables SET oldest = max(oldest, ?) WHERE id = ?", (version, table_id)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from odps_frames.emulator.sql.casts import cast, common, implicit
@@ -17,12 +17,14 @@ from odps_frames.emulator.sql.values import (
     TIMESTAMP,
     Value,
 )
+from odps_frames.model.types import ArrayType, MapType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sqlglot import exp
 
+    from odps_frames.emulator.sql.lambdas import Lambda
     from odps_frames.emulator.sql.scopes import Context
     from odps_frames.emulator.sql.tokens import SqlFault
     from odps_frames.model.types import DataType
@@ -40,6 +42,8 @@ _WORDS: Mapping[str, DataType] = {
     "timestamp": TIMESTAMP,
 }
 
+_TEXTS = MapType(STRING, STRING)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -49,6 +53,8 @@ class Call:
     args: tuple[Value, ...]
     context: Context
     node: exp.Expr
+    functions: Mapping[int, Lambda] = field(default_factory=dict)
+    """Arguments that are functions, by their places; among the values, a NULL stands for each."""
 
     def fault(self, message: str) -> SqlFault:
         """Make the error of this call."""
@@ -102,6 +108,62 @@ class Call:
                 "anything else is not supported here"
             )
         return found
+
+    def array(self, place: int) -> tuple[Value, DataType]:
+        """Return an argument that is an array, with the type of its elements.
+
+        A bare NULL is one of texts.
+
+        Raises
+        ------
+        SqlFault
+            When it is no array.
+        """
+        value = self.args[place]
+        if value.type is None and place not in self.functions:
+            return Value("CAST(NULL AS VARCHAR[])", ArrayType(STRING)), STRING
+        if isinstance(value.type, ArrayType):
+            return value, value.type.element
+        raise self._no(place, "an array")
+
+    def map(self, place: int) -> tuple[Value, MapType]:
+        """Return an argument that is a map; a bare NULL is one of texts.
+
+        Raises
+        ------
+        SqlFault
+            When it is none.
+        """
+        value = self.args[place]
+        if value.type is None and place not in self.functions:
+            return Value("CAST(NULL AS MAP(VARCHAR, VARCHAR))", _TEXTS), _TEXTS
+        if isinstance(value.type, MapType):
+            return value, value.type
+        raise self._no(place, "a map")
+
+    def function(self, place: int, parameters: int) -> Lambda:
+        """Return an argument that is a function of so many parameters.
+
+        Raises
+        ------
+        SqlFault
+            When it is none, or one of more or fewer.
+        """
+        found = self.functions.get(place)
+        if found is None:
+            raise self._no(place, "a function such as x -> x + 1")
+        if len(found.names) != parameters:
+            raise self.fault(
+                f"argument {place + 1} of function {self.name} has {len(found.names)} parameters; "
+                f"expected {parameters}"
+            )
+        return found
+
+    def _no(self, place: int, what: str) -> SqlFault:
+        given = "a function" if place in self.functions else self.args[place].type or "null"
+        return self.fault(
+            f"argument {place + 1} of function {self.name} is {given}; expected {what}"
+        )
 
     def meeting(self, *places: int) -> tuple[DataType | None, list[Value]]:
         """Return arguments in their common type.

@@ -18,12 +18,14 @@ from odps_frames.emulator.sql.values import (
     Value,
     engine_type,
     family,
+    quoted,
 )
 from odps_frames.model.types import (
     ArrayType,
     CharType,
     DecimalType,
     Kind,
+    MapType,
     PrimitiveType,
     StructType,
     VarcharType,
@@ -50,12 +52,15 @@ _FORMS: Mapping[tuple[str, str], str] = {
     ("float", "float"): "CAST({0} AS {1})",
     ("float", "decimal"): "CAST(CAST({0} AS VARCHAR) AS {1})",  # of the digits that it shows
     ("float", "boolean"): "({0} <> 0)",
+    ("float", "text"): "mc_float_text({0})",
     ("decimal", "integer"): "CAST(trunc({0}) AS {1})",
     ("decimal", "float"): "CAST({0} AS {1})",
     ("decimal", "decimal"): "CAST({0} AS {1})",
     ("decimal", "text"): "mc_plain(CAST({0} AS VARCHAR))",
     ("boolean", "integer"): "CAST({0} AS {1})",
     ("boolean", "float"): "CAST({0} AS {1})",
+    ("boolean", "decimal"): "CAST(CAST({0} AS TINYINT) AS {1})",
+    ("decimal", "boolean"): "({0} <> 0)",
     ("boolean", "text"): "CAST({0} AS VARCHAR)",
     ("text", "text"): "{0}",
     ("text", "integer"): "TRY_CAST(mc_whole({0}) AS {1})",
@@ -67,7 +72,15 @@ _FORMS: Mapping[tuple[str, str], str] = {
     ("text", "timestamp_ntz"): "(mc_civil(mc_second({0})) + mc_nanos({0}))",
     ("text", "binary"): "encode({0})",
     ("binary", "text"): "decode({0})",
-    ("json", "text"): "{0}",
+    ("json", "text"): "mc_scalar({0})",
+    ("json", "integer"): "TRY_CAST(mc_whole(mc_number({0})) AS {1})",
+    ("json", "float"): "CAST(mc_number({0}) AS {1})",
+    ("json", "boolean"): "CAST(mc_truth({0}) AS BOOLEAN)",
+    ("text", "json"): "CAST(to_json({0}) AS VARCHAR)",
+    ("integer", "json"): "CAST({0} AS VARCHAR)",
+    ("float", "json"): "mc_py_json(CAST(to_json(CAST({0} AS DOUBLE)) AS VARCHAR))",
+    ("boolean", "json"): "CAST({0} AS VARCHAR)",
+    ("text", "boolean"): "({0} <> '')",
     ("date", "text"): "CAST({0} AS VARCHAR)",
     ("date", "datetime"): "mc_instant(CAST({0} AS TIMESTAMP))",
     ("date", "timestamp"): "(mc_instant(CAST({0} AS TIMESTAMP))::HUGEINT * 1000000)",
@@ -98,7 +111,13 @@ _FORMS: Mapping[tuple[str, str], str] = {
 
 _BY_ITSELF = frozenset(
     {("integer", other) for other in ("integer", "float", "decimal", "text")}
-    | {("float", "float"), ("decimal", "decimal"), ("decimal", "float"), ("decimal", "text")}
+    | {
+        ("float", "float"),
+        ("float", "text"),
+        ("decimal", "decimal"),
+        ("decimal", "float"),
+        ("decimal", "text"),
+    }
     | {("text", other) for other in ("text", "integer", "float", "decimal")}
     | {("text", other) for other in ("date", "datetime", "timestamp", "timestamp_ntz", "binary")}
     | {("date", other) for other in ("text", "datetime", "timestamp")}
@@ -108,7 +127,7 @@ _BY_ITSELF = frozenset(
 )
 
 
-def cast(value: Value, type_: DataType) -> Value | None:
+def cast(value: Value, type_: DataType, depth: int = 0) -> Value | None:
     """Convert as CAST does; None where there is no such conversion."""
     target = engine_type(type_)
     if target is None:
@@ -117,9 +136,9 @@ def cast(value: Value, type_: DataType) -> Value | None:
         return Value(f"CAST(NULL AS {target})", type_)
     if value.type == type_:
         return Value(value.sql, type_, value.constant)
-    if isinstance(type_, ArrayType) and isinstance(value.type, ArrayType):
-        inner = cast(Value("x", value.type.element), type_.element)
-        return inner and Value(f"list_transform({value.sql}, lambda x: {inner.sql})", type_)
+    if isinstance(type_, ArrayType | MapType | StructType):
+        sql = _nested(value, type_, f"c{depth}", depth + 1)
+        return None if sql is None else Value(f"CAST({sql} AS {target})", type_)
     form = _FORMS.get((family(value.type), family(type_)))
     if form is None:
         return None
@@ -127,6 +146,36 @@ def cast(value: Value, type_: DataType) -> Value | None:
     if isinstance(type_, CharType | VarcharType):
         sql = f"left({sql}, {type_.length})"
     return Value(sql, type_)
+
+
+def _nested(value: Value, type_: DataType, item: str, depth: int) -> str | None:
+    """Convert what is inside; fields of structs are taken in their order."""
+    match value.type, type_:
+        case ArrayType(element=one), ArrayType(element=other):
+            inner = cast(Value(item, one), other, depth)
+            if inner is None:
+                return None
+            return f"list_transform({value.sql}, lambda {item}: {inner.sql})"
+        case MapType(key=key, value=one), MapType(key=wanted, value=other):
+            name = cast(Value(f"{item}.key", key), wanted, depth)
+            inner = cast(Value(f"{item}.value", one), other, depth)
+            if name is None or inner is None:
+                return None
+            entry = f"struct_pack(key := {name.sql}, value := {inner.sql})"
+            entries = f"list_transform(map_entries({value.sql}), lambda {item}: {entry})"
+            return f"map_from_entries({entries})"
+        case StructType(fields=ones), StructType(fields=others) if len(ones) == len(others):
+            members = []
+            for field, to in zip(ones, others, strict=True):
+                part = Value(f"({value.sql}).{quoted(field.name)}", field.type)
+                inner = cast(part, to.type, depth)
+                if inner is None:
+                    return None
+                members.append(f"{quoted(to.name)} := {inner.sql}")
+            packed = f"struct_pack({', '.join(members)})"
+            return f"CASE WHEN {value.sql} IS NOT NULL THEN {packed} END"
+        case _:
+            return None
 
 
 def implicit(value: Value, type_: DataType) -> Value | None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from odps_frames.emulator.sql.aggregates import AGGREGATES
-from odps_frames.emulator.sql.expressions import name_of
+from odps_frames.emulator.sql.aggregates import AGGREGATES, GROUPINGS
+from odps_frames.emulator.sql.names import name_of
 from odps_frames.emulator.sql.scopes import only
 
 if TYPE_CHECKING:
@@ -68,9 +68,10 @@ def has_aggregate(node: exp.Expr) -> bool:
         return False
     if isinstance(node, exp.Window):
         over = [*(node.args.get("partition_by") or ()), node.args.get("order")]
-        inside = [*node.this.expressions, *over]
+        function = node.find(exp.Anonymous)
+        inside = [*(function.expressions if function else ()), *over]
         return any(has_aggregate(part) for part in inside if part is not None)
-    if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATES:
+    if isinstance(node, exp.Anonymous) and name_of(node) in {*AGGREGATES, *GROUPINGS}:
         return True
     return any(has_aggregate(child) for child in node.iter_expressions())
 

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlglot import exp
 
-from odps_frames.emulator.sql import operators
-from odps_frames.emulator.sql.aggregates import AGGREGATES, RANKINGS
+from odps_frames.emulator.sql import operators, predicates
+from odps_frames.emulator.sql.aggregates import AGGREGATES, GROUPINGS
 from odps_frames.emulator.sql.calls import Call
 from odps_frames.emulator.sql.casts import cast, common, implicit
-from odps_frames.emulator.sql.functions_nested import NESTED_FUNCTIONS
-from odps_frames.emulator.sql.functions_plain import PLAIN_FUNCTIONS
-from odps_frames.emulator.sql.functions_times import TIME_FUNCTIONS
+from odps_frames.emulator.sql.functions import FUNCTIONS
+from odps_frames.emulator.sql.functions_lambdas import LAMBDA_FUNCTIONS
+from odps_frames.emulator.sql.grouped import aggregate, grouping
+from odps_frames.emulator.sql.intervals import interval
+from odps_frames.emulator.sql.json_types import json_parsed
+from odps_frames.emulator.sql.known_functions import KNOWN_FUNCTIONS
+from odps_frames.emulator.sql.lambdas import Lambda
 from odps_frames.emulator.sql.literals import cast_of, literal, negated
-from odps_frames.emulator.sql.names import column, index, member
+from odps_frames.emulator.sql.names import column, index, member, name_of
+from odps_frames.emulator.sql.once import once
+from odps_frames.emulator.sql.rankings import RANKINGS
 from odps_frames.emulator.sql.scopes import Scope, only, refuse_rest
-from odps_frames.emulator.sql.values import BIGINT, BOOLEAN, NULL, STRING, Value, family
+from odps_frames.emulator.sql.values import (
+    BIGINT,
+    BOOLEAN,
+    NULL,
+    STRING,
+    Value,
+    family,
+    text_literal,
+)
 from odps_frames.emulator.sql.windows import window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from odps_frames.emulator.sql.calls import Function
-    from odps_frames.emulator.sql.queries import BoundQuery
+    from odps_frames.emulator.sql.bound import BoundQuery
     from odps_frames.emulator.sql.scopes import Context
     from odps_frames.model.types import DataType
 
-__all__ = ["FUNCTIONS", "Binder"]
+__all__ = ["Binder", "name_of"]
 
 MAX_LETTERS = 4_000_000
 """Some functions say an argument more than once, so that nesting them multiplies its text."""
-
-FUNCTIONS: Mapping[str, Function] = {
-    **PLAIN_FUNCTIONS,
-    **TIME_FUNCTIONS,
-    **NESTED_FUNCTIONS,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,12 @@ class Binder:
     groups: frozenset[str] | None = None
     """The texts of the keys, where the rows are groups."""
     aggregates: bool = False
-    windows: bool = False
+    windows: Mapping[str, exp.Expr] | None = None
+    """What WINDOW names; None where no window function may stand."""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    """Of the lambdas around, by their names in small letters."""
+    depth: int = 0
+    """How many lambdas are around."""
 
     def bind(self, node: exp.Expr) -> Value:
         """Bind an expression.
@@ -86,7 +98,7 @@ class Binder:
 
     def plain(self) -> Binder:
         """Return a binder of the rows that the groups are made of."""
-        return replace(self, groups=None, aggregates=False, windows=False)
+        return replace(self, groups=None, aggregates=False, windows=None)
 
     def condition(self, node: exp.Expr) -> str:
         """Bind a condition."""
@@ -96,7 +108,8 @@ class Binder:
         """Return an expression that is a key of the groups as a whole."""
         if any(isinstance(part, exp.Query | exp.Window | exp.Star) for part in node.walk()):
             return None
-        if any(name_of(part) in AGGREGATES for part in node.find_all(exp.Anonymous)):
+        functions = {name_of(part) for part in node.find_all(exp.Anonymous)}
+        if functions & {*AGGREGATES, *GROUPINGS}:
             return None
         if isinstance(node, exp.Literal | exp.Boolean | exp.Null):
             return None
@@ -113,7 +126,42 @@ class Binder:
             if type(side) in operators.BITWISE and type(side) is not type(node):
                 raise self.context.unsupported(node, "mixing & | ^ without brackets")
 
+    def _parameter(self, node: exp.Expr) -> Value:
+        found = self.parameters.get(node.name.lower())
+        if found is None:
+            raise self.context.fault(node, f"column {node.name} cannot be resolved")
+        return found
+
+    def _lambda(self, node: exp.Expr) -> Lambda:
+        """Return a function that is bound when the types of its parameters are known."""
+        only(self.context, node, "this", "expressions", what="->")
+        names = tuple(name.name.lower() for name in node.expressions)
+        if len(set(names)) != len(names):
+            raise self.context.fault(node, f"parameters stand twice: {', '.join(names)}")
+        if node.find(exp.Query):
+            raise self.context.unsupported(node, "a query inside a function such as x -> x + 1")
+
+        def body(values: Mapping[str, Value]) -> Value:
+            inner = replace(
+                self,
+                aggregates=False,
+                windows=None,
+                parameters={**self.parameters, **values},
+                depth=self.depth + 1,
+            )
+            return inner.bind(node.this)
+
+        return Lambda(names, self.depth, body)
+
     def _column(self, node: exp.Expr) -> Value:
+        first, *rest = [part.name for part in node.parts]  # type: ignore[attr-defined]  # of Column
+        if first.lower() in self.parameters:
+            value = self.parameters[first.lower()]
+            for name in rest:
+                value = member(self.context, node, value, name)
+            return value
+        if node.name.lower() == "grouping__id" and not self.scope.columns("grouping__id"):
+            raise self.context.unsupported(node, "grouping__id; use grouping_id(…)")
         found, depth = column(self.context, self.scope, node)
         if self.groups is not None and depth == 0 and found.sql not in self.groups:
             raise self.context.fault(
@@ -129,69 +177,17 @@ class Binder:
     def _not(self, node: exp.Expr) -> Value:
         return Value(f"(NOT {self.condition(node.this)})", BOOLEAN)
 
-    def _is(self, node: exp.Expr) -> Value:
-        value, what = self.bind(node.this), node.expression
-        if isinstance(what, exp.Null):
-            return Value(f"({value.sql} IS NULL)", BOOLEAN)
-        if isinstance(what, exp.Boolean):
-            said = operators.truth(self.context, node, value)
-            return Value(f"({said} IS NOT DISTINCT FROM {str(what.this).upper()})", BOOLEAN)
-        raise self.context.unsupported(node, "IS with such a value")
-
-    def _between(self, node: exp.Expr) -> Value:
-        only(self.context, node, "this", "low", "high", what="BETWEEN")
-        value = self.bind(node.this)
-        low, high = self.bind(node.args["low"]), self.bind(node.args["high"])
-        above = operators.compare(self.context, node, ">=", value, low)
-        below = operators.compare(self.context, node, "<=", value, high)
-        return Value(f"({above.sql} AND {below.sql})", BOOLEAN)
-
-    def _in(self, node: exp.Expr) -> Value:
-        only(self.context, node, "this", "expressions", "query", what="IN")
-        value = self.bind(node.this)
-        if inner := node.args.get("query"):
-            bound = self.query(inner, self.scope)
-            if len(bound.columns) != 1:
-                raise self.context.fault(node, "a query after IN has one column")
-            alias = self.context.alias()
-            found = Value(f"{alias}.c0", bound.columns[0][1])
-            left, right = operators.comparable(self.context, node, value, found)
-            inside = f"SELECT {right.sql} FROM ({bound.sql}) AS {alias}"
-            return Value(f"({left.sql} IN ({inside}))", BOOLEAN)
-        pairs = [
-            operators.comparable(self.context, item, value, self.bind(item))
-            for item in node.expressions
-        ]
-        by_left: dict[str, list[str]] = {}
-        for left, right in pairs:
-            by_left.setdefault(left.sql, []).append(right.sql)
-        among = [f"{left} IN ({', '.join(items)})" for left, items in by_left.items()]
-        return Value("(" + " OR ".join(among) + ")", BOOLEAN)
-
-    def _like(self, node: exp.Expr) -> Value:
-        escape = "\\"
-        if isinstance(node, exp.Escape):
-            escape = str(node.expression.this)
-            node = node.this
-        if not isinstance(node, exp.Like) or len(escape) != 1:
-            raise self.context.unsupported(node, "ESCAPE here")
-        only(self.context, node, "this", "expression", "negate", what="LIKE")
-        value, pattern = (
-            operators.text_of(self.context, node, self.bind(side))
-            for side in (node.this, node.expression)
-        )
-        word = "NOT LIKE" if node.args.get("negate") else "LIKE"
-        quoted = "''''" if escape == "'" else f"'{escape}'"
-        return Value(f"({value} {word} {pattern} ESCAPE {quoted})", BOOLEAN)
-
-    def _rlike(self, node: exp.Expr) -> Value:
-        only(self.context, node, "this", "expression", what="RLIKE")
-        value, pattern = (operators.text_of(self.context, node, v) for v in self._sides(node))
-        return Value(f"regexp_matches({value}, {pattern})", BOOLEAN)
-
     def _joined(self, node: exp.Expr) -> Value:
         value, more = (operators.text_of(self.context, node, v) for v in self._sides(node))
         return Value(f"({value} || {more})", STRING)
+
+    def _adjacent(self, node: exp.Expr) -> Value:
+        """Bind texts that follow each other, ``'a' 'b'``, which are one."""
+        items = node.expressions
+        if not all(isinstance(item, exp.Literal) and item.is_string for item in items):
+            raise refuse_rest(self.context, node)
+        text = "".join(str(item.this) for item in items)
+        return Value(text_literal(text), STRING, text)
 
     def _case(self, node: exp.Expr) -> Value:
         if isinstance(node, exp.If):
@@ -200,7 +196,8 @@ class Binder:
             otherwise = node.args.get("false")
         else:
             only(self.context, node, "this", "ifs", "default", what="CASE")
-            branches = [self._branch(node.this, part) for part in node.args["ifs"]]
+            subject = self.bind(node.this) if node.this else None
+            branches = [self._branch(subject, part) for part in node.args["ifs"]]
             otherwise = node.args.get("default")
         default = self.bind(otherwise) if otherwise else NULL
         type_, values = self._meet(node, [*(value for _, value in branches), default])
@@ -210,11 +207,10 @@ class Binder:
         )
         return Value(f"(CASE {text} ELSE {values[-1].sql} END)", type_)
 
-    def _branch(self, subject: exp.Expr | None, part: exp.Expr) -> tuple[str, Value]:
+    def _branch(self, subject: Value | None, part: exp.Expr) -> tuple[str, Value]:
         if subject is None:
             return self.condition(part.this), self.bind(part.args["true"])
-        value = self.bind(subject)
-        same = operators.compare(self.context, part, "=", value, self.bind(part.this))
+        same = operators.compare(self.context, part, "=", subject, self.bind(part.this))
         return same.sql, self.bind(part.args["true"])
 
     def _meet(self, node: exp.Expr, values: Sequence[Value]) -> tuple[DataType | None, list[Value]]:
@@ -228,9 +224,6 @@ class Binder:
         if any(value is None for value in found):
             raise self.context.fault(node, f"a value does not become {type_} by itself")
         return type_, [value for value in found if value is not None]
-
-    def _exists(self, node: exp.Expr) -> Value:
-        return Value(f"EXISTS ({self.query(node.this, self.scope).sql})", BOOLEAN)
 
     def _scalar(self, node: exp.Expr) -> Value:
         bound = self.query(node, self.scope)
@@ -254,7 +247,7 @@ class Binder:
         value = self.bind(node.this)
         if family(value.type) != "integer":
             raise self.context.fault(node, f"{value.type} is no whole number")
-        return Value(f"(~{value.sql})", value.type)
+        return Value(f"(~CAST({value.sql} AS BIGINT))", BIGINT)
 
     def _bracket(self, node: exp.Expr) -> Value:
         only(self.context, node, "this", "expressions", "offset", what="[ ]")
@@ -273,58 +266,63 @@ class Binder:
         name = name_of(node)
         if name in AGGREGATES:
             return self.aggregate(node)
+        if name in GROUPINGS:
+            return grouping(self, node)
         function = FUNCTIONS.get(name)
         if function is None:
-            after = " without OVER" if name in RANKINGS else ""
-            raise self.context.unsupported(node, f"function {name}{after}")
+            if name not in KNOWN_FUNCTIONS:
+                raise self.context.fault(node, f"function {name} cannot be resolved")
+            if name in RANKINGS:
+                raise self.context.unsupported(node, f"function {name} without OVER")
+            message = f"function {name} is not supported here, though MaxCompute has it"
+            raise self.context.fault(node, message)
         only(self.context, node, "this", "expressions", what=name)
-        return function(Call(name, self._arguments(node), self.context, node))
+        functions = {
+            place: self._lambda(argument)
+            for place, argument in enumerate(node.expressions)
+            if isinstance(argument, exp.Lambda)
+        }
+        if functions and name not in LAMBDA_FUNCTIONS:
+            raise self.context.fault(node, f"function {name} takes no function as an argument")
+        values = [
+            NULL if place in functions else self.bind(argument)
+            for place, argument in enumerate(node.expressions)
+        ]
+        return once(
+            values,
+            lambda given: function(Call(name, given, self.context, node, functions)),
+        )
 
-    def _arguments(self, node: exp.Expr) -> tuple[Value, ...]:
-        return tuple(self.bind(argument) for argument in node.expressions)
-
-    def aggregate(self, node: exp.Expr, over: str | None = None) -> Value:
+    def aggregate(self, node: exp.Expr, over: str = "") -> Value:
         """Bind a function of a group, or, given its OVER, of a window."""
-        name = name_of(node)
-        found, windowed = AGGREGATES[name], over is not None
-        if not windowed and not self.aggregates:
-            raise self.context.fault(node, f"function {name} is not allowed here")
-        if windowed and not found.windowed:
-            raise self.context.unsupported(node, f"function {name} with OVER")
-        only(self.context, node, "this", "expressions", what=name)
-        arguments, distinct = node.expressions, ""
-        if len(arguments) == 1 and isinstance(arguments[0], exp.Distinct):
-            only(self.context, arguments[0], "expressions", what="DISTINCT")
-            arguments, distinct = arguments[0].expressions, "DISTINCT "
-            if not found.distinct:
-                raise self.context.unsupported(node, f"{name} with DISTINCT")
-        if name == "count" and not distinct and len(arguments) == 1 and _is_star(arguments[0]):
-            return Value(f"count(*){over or ''}", BIGINT)
-        inner = self if windowed else self.plain()
-        values = tuple(inner.bind(argument) for argument in arguments)
-        return found.over(Call(name, values, self.context, node), distinct, over or "")
+        return aggregate(self, node, over)
 
     _BY_TYPE: ClassVar[Mapping[type[exp.Expr], Callable[[Binder, exp.Expr], Value]]] = {
         exp.Literal: lambda self, node: literal(self.context, node),
         exp.Boolean: lambda _, node: Value(str(node.this).upper(), BOOLEAN, bool(node.this)),
         exp.Null: lambda *_: NULL,
         exp.HexString: lambda self, node: literal(self.context, node),
+        exp.RawString: lambda self, node: literal(self.context, node),
         exp.Cast: lambda self, node: cast_of(self.context, node, self.bind),
         exp.TryCast: lambda self, node: cast_of(self.context, node, self.bind),
+        exp.ParseJSON: lambda self, node: json_parsed(self.bind(node.this).sql),
         exp.Column: _column,
+        exp.Identifier: _parameter,
         exp.And: _logic,
         exp.Or: _logic,
         exp.Not: _not,
-        exp.Is: _is,
-        exp.Between: _between,
-        exp.In: _in,
-        exp.Like: _like,
-        exp.Escape: _like,
-        exp.RegexpLike: _rlike,
+        exp.Is: predicates.is_what,
+        exp.Between: predicates.between,
+        exp.In: predicates.is_among,
+        exp.Like: predicates.is_like,
+        exp.Escape: predicates.is_like,
+        exp.RegexpLike: predicates.matches,
         exp.DPipe: _joined,
         exp.Case: _case,
         exp.If: _case,
-        exp.Exists: _exists,
+        exp.Exists: predicates.exists,
+        exp.Interval: lambda self, node: interval(self.context, node),
+        exp.Concat: _adjacent,
         exp.Subquery: _scalar,
         exp.Paren: _paren,
         exp.Neg: _minus,
@@ -333,13 +331,6 @@ class Binder:
         exp.Dot: _dot,
         exp.Window: _window,
         exp.Anonymous: _function,
+        exp.Filter: aggregate,
+        exp.WithinGroup: aggregate,
     }
-
-
-def _is_star(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Star) and not any(node.args.values())
-
-
-def name_of(node: exp.Expr) -> str:
-    """Return the name of a function, in small letters."""
-    return node.name.lower()

@@ -10,11 +10,14 @@ from sqlglot import exp
 
 from odps_frames.emulator.sql.casts import cast
 from odps_frames.emulator.sql.dialect import TYPE_TEXT
+from odps_frames.emulator.sql.once import once
 from odps_frames.emulator.sql.scopes import PARSE, only
 from odps_frames.emulator.sql.values import (
     BIGINT,
     BINARY,
+    DATE,
     DOUBLE,
+    NULL,
     STRING,
     Value,
     text_literal,
@@ -46,11 +49,11 @@ _PREFIXED = {
 
 
 def literal(context: Context, node: exp.Expr) -> Value:
-    """Bind a literal: whole numbers are BIGINT, others DOUBLE."""
+    """Bind a literal: whole numbers that fit are BIGINT, others DOUBLE."""
     if isinstance(node, exp.HexString):
         return _binary(context, node)
     text = str(node.this)
-    if node.is_string:
+    if node.is_string or isinstance(node, exp.RawString):
         return Value(text_literal(text), STRING, text)
     return _number(context, node, text)
 
@@ -63,9 +66,8 @@ def negated(context: Context, node: exp.Expr) -> Value:
 def _number(context: Context, node: exp.Expr, text: str) -> Value:
     if re.fullmatch(r"-?\d+", text):
         number = int(text)
-        if not -_LIMIT <= number < _LIMIT:
-            raise context.fault(node, f"number {text} does not fit bigint")
-        return Value(f"CAST({number} AS BIGINT)", BIGINT, number)
+        if -_LIMIT <= number < _LIMIT:
+            return Value(f"CAST({number} AS BIGINT)", BIGINT, number)
     if not re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
         raise context.fault(node, f"Parse exception - {text!r} is no number", PARSE)
     return Value(f"CAST({text_literal(text)} AS DOUBLE)", DOUBLE, float(text))
@@ -88,9 +90,9 @@ def cast_of(context: Context, node: exp.Expr, bind: Callable[[exp.Expr], Value])
         digits = str(node.this.this).replace(".", "")  # 3.14BD is as wide as it is written
         type_ = DecimalType(max(len(digits), type_.scale, 1), type_.scale)
     value = bind(node.this)
-    found = cast(value, type_)
-    if found is None:
+    if cast(value, type_) is None:
         raise context.unsupported(node, f"CAST from {value.type} to {type_}")
+    found = once([value], lambda values: cast(values[0], type_) or NULL)
     if TYPE_TEXT not in node.meta and node.this.is_string and not _is_decimal(type_):
         return Value(_checked(context, node, found), type_)
     return found
@@ -102,13 +104,15 @@ def _is_decimal(type_: DataType) -> bool:
 
 def _checked(context: Context, node: exp.Expr, found: Value) -> str:
     text = str(node.this.this)
-    if not _is_time(text):
+    if not _is_time(text, "1," if found.type == DATE else ""):
         raise context.fault(node, f"{text!r} is no literal of type {found.type}")
     return found.sql
 
 
-def _is_time(text: str) -> bool:
-    if not re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,9})?)?", text):
+def _is_time(text: str, least: str) -> bool:
+    two = rf"\d{{{least}2}}"
+    clock = rf"[ T]{two}:{two}:{two}(\.\d{{1,9}})?"
+    if not re.fullmatch(rf"\d{{4}}-{two}-{two}({clock})?", text):
         return False
     try:
         datetime(*map(int, re.findall(r"\d+", text)[:6]))  # type: ignore[arg-type]  # no zone  # noqa: DTZ001

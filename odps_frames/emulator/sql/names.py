@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from odps_frames.emulator.sql.casts import implicit
-from odps_frames.emulator.sql.values import BIGINT, Value, engine_type, quoted
+from odps_frames.emulator.sql.json_types import json_element
+from odps_frames.emulator.sql.values import BIGINT, Value, engine_type, family, quoted
 from odps_frames.model.types import ArrayType, MapType, StructType
 
 if TYPE_CHECKING:
     from odps_frames.emulator.sql.scopes import Context, Named, Relation, Scope
 
-__all__ = ["column", "index", "member"]
+__all__ = ["column", "index", "member", "name_of"]
 
 
 def column(context: Context, scope: Scope, node: exp.Expr) -> tuple[Value, int]:
@@ -106,4 +107,14 @@ def index(context: Context, node: exp.Expr, value: Value, place: Value) -> Value
             raise context.fault(node, f"{place.type} is no key of {value.type}")
         keyed = f"CAST({key.sql} AS {engine_type(value.type.key)})"
         return Value(f"{value.sql}[{keyed}]", value.type.value)
+    if family(value.type) == "json":
+        found = json_element(value, place)
+        if found is None:
+            raise context.fault(node, f"{place.type} is neither a name nor a place in JSON")
+        return found
     raise context.fault(node, f"{value.type} has no elements")
+
+
+def name_of(node: exp.Expr) -> str:
+    """Return the name of a function, in small letters."""
+    return node.name.lower()

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from odps_frames.emulator.sql.casts import cast, common, compared, implicit
+from odps_frames.emulator.sql.decimals import decimals
+from odps_frames.emulator.sql.intervals import is_interval, with_interval
 from odps_frames.emulator.sql.values import (
     BIGINT,
     BOOLEAN,
     DOUBLE,
     STRING,
     Value,
-    engine_type,
     family,
 )
 from odps_frames.model.types import DecimalType
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from odps_frames.emulator.sql.scopes import Context
-    from odps_frames.model.types import DataType
 
 __all__ = [
     "ARITHMETIC",
     "BITWISE",
     "COMPARISONS",
     "arithmetic",
+    "as_key",
     "bitwise",
     "comparable",
     "compare",
@@ -44,6 +45,7 @@ COMPARISONS: Mapping[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
     exp.NullSafeEQ: "IS NOT DISTINCT FROM",
+    exp.NullSafeNEQ: "IS DISTINCT FROM",
 }
 ARITHMETIC: Mapping[type[exp.Expr], str] = {
     exp.Add: "+",
@@ -59,7 +61,6 @@ BITWISE: Mapping[type[exp.Expr], str] = {
     exp.BitwiseXor: "xor({}, {})",
 }
 _NUMBERS = frozenset({"integer", "float", "decimal"})
-_MAX_DIGITS = 38
 
 
 def truth(context: Context, node: exp.Expr, value: Value) -> str:
@@ -99,6 +100,8 @@ def compare(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) -> 
 
 def arithmetic(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) -> Value:
     """Calculate with two numbers, or texts that say numbers."""
+    if is_interval(a) or is_interval(b):
+        return with_interval(context, node, sign, a, b)
     a, b = (_number(context, node, value) for value in (a, b))
     type_ = common([a.type, b.type]) or BIGINT
     if sign == "/" and not isinstance(type_, DecimalType):
@@ -106,7 +109,7 @@ def arithmetic(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) 
     if sign == "//" and family(type_) != "integer":
         raise context.unsupported(node, f"DIV of {type_}")
     if isinstance(type_, DecimalType):
-        return _decimals(context, node, sign, a, b)
+        return decimals(context, node, sign, a, b)
     left, right = cast(a, type_), cast(b, type_)
     if left is None or right is None:
         raise context.fault(node, f"{a.type} and {b.type} cannot be calculated with")
@@ -123,46 +126,28 @@ def _number(context: Context, node: exp.Expr, value: Value) -> Value:
     return found
 
 
-def _decimals(context: Context, node: exp.Expr, sign: str, a: Value, b: Value) -> Value:
-    if sign not in ("+", "-", "*"):
-        raise context.unsupported(node, f"{sign} of decimals; cast them to double")
-    one, other = (_as_decimal(value) for value in (a, b))
-    if sign == "*":
-        scale = one.scale + other.scale
-        digits = one.precision + other.precision + 1
-    else:
-        scale = max(one.scale, other.scale)
-        digits = max(one.precision - one.scale, other.precision - other.scale) + scale + 1
-    if scale > _MAX_DIGITS:
-        raise context.unsupported(node, f"a decimal of {scale} digits behind the point")
-    type_ = DecimalType(min(digits, _MAX_DIGITS), scale)
-    target = engine_type(type_)
-    if sign == "*":
-        return Value(f"CAST({_text(a, one)} * {_text(b, other)} AS {target})", type_)
-    return Value(f"(CAST({a.sql} AS {target}) {sign} CAST({b.sql} AS {target}))::{target}", type_)
-
-
-def _as_decimal(value: Value) -> DecimalType:
-    if isinstance(value.type, DecimalType):
-        return value.type
-    found: DataType | None = common([value.type, DecimalType(1, 0)])
-    return found if isinstance(found, DecimalType) else DecimalType(1, 0)
-
-
-def _text(value: Value, type_: DecimalType) -> str:
-    return f"CAST({value.sql} AS {engine_type(type_)})"
-
-
 def bitwise(context: Context, node: exp.Expr, form: str, a: Value, b: Value) -> Value:
-    """Calculate with the bits of two whole numbers."""
+    """Calculate with the bits of two whole numbers, which become BIGINT."""
     for value in (a, b):
         if family(value.type) not in ("integer", "null"):
             raise context.fault(node, f"{value.type} is no whole number")
-    type_ = common([a.type, b.type]) or BIGINT
-    left, right = cast(a, type_), cast(b, type_)
+    left, right = cast(a, BIGINT), cast(b, BIGINT)
     if left is None or right is None:
         raise context.fault(node, "expected whole numbers")
-    return Value(f"({form.format(left.sql, right.sql)})", type_)
+    return Value(f"({form.format(left.sql, right.sql)})", BIGINT)
+
+
+def as_key(context: Context, node: exp.Expr, value: Value) -> Value:
+    """Return a value that rows are grouped, ordered or told apart by.
+
+    Raises
+    ------
+    SqlFault
+        For JSON, which has no order and is not compared.
+    """
+    if family(value.type) == "json":
+        raise context.fault(node, "json cannot be compared; take a value out of it and cast it")
+    return value
 
 
 def text_of(context: Context, node: exp.Expr, value: Value) -> str:

@@ -9,12 +9,13 @@ from odps_frames.model.schema import KEY_TYPES, can_key
 from odps_frames.wire.schema import OPERATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from odps_frames.emulator.catalog.tables import Table
     from odps_frames.emulator.sql.statements import CreateTable
     from odps_frames.model.schema import Column
 
-__all__ = ["key_fault", "system_column_fault"]
+__all__ = ["changed_properties_fault", "key_fault", "system_column_fault"]
 
 _MOST_HOURS = 168
 _MOST_BUCKETS = 4096
@@ -38,6 +39,18 @@ def key_fault(statement: CreateTable) -> str | None:
     if statement.buckets is not None:  # it would take the rows of a stream out of their order
         return "a PRIMARY KEY and CLUSTERED BY in one table are not supported here"
     return None
+
+
+def changed_properties_fault(table: Table, properties: Mapping[str, str]) -> str | None:
+    """Say what is wrong with other properties of a table; None where nothing is."""
+    fixed = (TRANSACTIONAL, BUCKETS) if table.primary_key else (TRANSACTIONAL,)
+    for name in fixed:
+        old, new = (of.get(name, "").lower() for of in (table.properties, properties))
+        if old != new:
+            return f"the property {name} of table {table.ref} cannot be changed"
+    return _number_fault(
+        properties.get(RETAIN_HOURS), RETAIN_HOURS, 0, _MOST_HOURS
+    ) or _number_fault(properties.get(BUCKETS), BUCKETS, 1, _MOST_BUCKETS)
 
 
 def system_column_fault(columns: Iterable[Column]) -> str | None:

@@ -2,65 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from odps_frames.emulator.sql.bound import BoundQuery, Part, Parts
 from odps_frames.emulator.sql.casts import cast, common
-from odps_frames.emulator.sql.clauses import (
-    has_aggregate,
-    limits,
-    refuse_ambiguous,
-    unaliased,
-    without_parts,
-)
-from odps_frames.emulator.sql.expressions import Binder, name_of
-from odps_frames.emulator.sql.relations import Relations
+from odps_frames.emulator.sql.clauses import limits, without_parts
+from odps_frames.emulator.sql.expressions import Binder
+from odps_frames.emulator.sql.orders import ORDER_PLACES, ordering, place
 from odps_frames.emulator.sql.scopes import Scope, only
+from odps_frames.emulator.sql.selects import Select
 from odps_frames.emulator.sql.values import STRING, Value, engine_type, family
-from odps_frames.emulator.sql.windows import ordering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from odps_frames.emulator.sql.scopes import Context, Named
+    from odps_frames.emulator.sql.scopes import Context
     from odps_frames.model.types import DataType
 
-__all__ = ["BoundQuery", "Part", "Parts", "Queries"]
+__all__ = ["BoundQuery", "Part", "Parts", "Queries", "typed"]
 
 _SETS = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
-_HINTS = frozenset({"mapjoin", "skewjoin", "distmapjoin", "broadcast"})
-_CLAUSES = (
-    *("expressions", "from_", "joins", "laterals", "where", "group", "having", "distinct"),
-    *("order", "limit", "offset", "with_", "hint", "qualify"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class BoundQuery:
-    """A query for DuckDB, whose columns are ``c0``, ``c1``, …, with names and types."""
-
-    sql: str
-    columns: tuple[tuple[str, DataType | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A query of WITH, under the alias that DuckDB knows it by."""
-
-    alias: str
-    columns: tuple[tuple[str, DataType | None], ...]
-
-
-Parts: TypeAlias = Mapping[str, Part]
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    name: str
-    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +45,7 @@ class Queries:
         if isinstance(node, exp.Query) and node.args.get("with_"):
             return self._with(node).bind(without_parts(node), parent)
         if isinstance(node, exp.Select):
-            return _Select(self, node, parent).bind()
+            return Select(self.context, self.parts, self.bind, node, parent).bind()
         if isinstance(node, exp.SetOperation):
             return self._set(node, parent)
         if isinstance(node, exp.Subquery):
@@ -97,14 +61,25 @@ class Queries:
         for part in clause.expressions:
             only(self.context, part, "this", "alias", what="WITH")
             alias = part.args["alias"]
-            if alias.args.get("columns"):
-                raise self.context.unsupported(part, "names of columns in WITH")
             bound = inside.bind(part.this)
             inner = f"w{len(self.context.parts)}"
             self.context.parts.append((inner, bound.sql))
-            known = Part(inner, bound.columns)
+            known = Part(inner, self._renamed(part, bound, alias.args.get("columns") or ()))
             inside = replace(inside, parts={**inside.parts, alias.name.lower(): known})
         return inside
+
+    def _renamed(
+        self, node: exp.Expr, bound: BoundQuery, names: Sequence[exp.Expr]
+    ) -> tuple[tuple[str, DataType | None], ...]:
+        if names and len(names) != len(bound.columns):
+            given, count = len(names), len(bound.columns)
+            message = f"{given} names are given for {count} columns of {node.alias}"
+            raise self.context.fault(node, message)
+        if not names:
+            return bound.columns
+        return tuple(
+            (name.name, type_) for name, (_, type_) in zip(names, bound.columns, strict=True)
+        )
 
     def _bracketed(self, node: exp.Expr, parent: Scope | None) -> BoundQuery:
         only(self.context, node, "this", "order", "limit", "offset", what="a query in brackets")
@@ -183,6 +158,9 @@ class Queries:
     def _ordinal(self, item: exp.Expr, bound: BoundQuery, alias: str) -> str:
         names = [name.lower() for name, _ in bound.columns]
         key = item.this
+        if isinstance(key, exp.Literal):
+            number = place(self.context, key, "ORDER BY", ORDER_PLACES, len(names))
+            return ordering(self.context, item, f"{alias}.c{number}")
         if not isinstance(key, exp.Column) or key.name.lower() not in names:
             message = "ORDER BY of a set of queries takes names of its columns"
             raise self.context.fault(item, message)
@@ -217,156 +195,6 @@ class Queries:
         )
 
 
-class _Select:
-    """One SELECT."""
-
-    def __init__(self, queries: Queries, node: exp.Select, parent: Scope | None) -> None:
-        self._queries = queries
-        self._context = queries.context
-        self._node = node
-        self._parent = parent
-
-    def bind(self) -> BoundQuery:
-        node = self._node
-        only(self._context, node, *_CLAUSES, what="SELECT")
-        self._check_hints()
-        source, scope = Relations(
-            self._context, self._queries.parts, self._queries.bind, self._binder, self._parent
-        ).bind(node)
-        plain = self._binder(scope)
-        clauses = [f"FROM {source}"] if source else []
-        if where := node.args.get("where"):
-            clauses.append(f"WHERE {plain.condition(where.this)}")
-        keys = self._keys(plain)
-        binder = replace(plain, groups=keys, aggregates=True, windows=True)
-        outputs = list(self._outputs(binder))
-        if keys:
-            clauses.append(f"GROUP BY {', '.join(keys)}")
-        clauses += self._filters(binder, outputs)
-        distinct = "DISTINCT " if node.args.get("distinct") else ""
-        order = self._order(binder, outputs, distinct=bool(distinct))
-        shown = ", ".join(f"{output.value.sql} AS c{i}" for i, output in enumerate(outputs))
-        body = " ".join([f"SELECT {distinct}{shown}", *clauses])
-        columns = tuple((output.name, output.value.type) for output in outputs)
-        return BoundQuery(body + order + limits(self._context, node), columns)
-
-    def _binder(self, scope: Scope) -> Binder:
-        return Binder(context=self._context, scope=scope, query=self._queries.bind)
-
-    def _check_hints(self) -> None:
-        hint = self._node.args.get("hint")
-        for item in hint.expressions if hint else ():
-            if name_of(item) not in _HINTS:
-                raise self._context.unsupported(self._node, f"hint {item.sql()}")
-        distinct = self._node.args.get("distinct")
-        if distinct is not None:
-            only(self._context, distinct, what="DISTINCT")
-
-    def _keys(self, plain: Binder) -> frozenset[str] | None:
-        """Return the keys of the groups; None where rows are not grouped."""
-        group = self._node.args.get("group")
-        if group is None:
-            parts = [*self._node.expressions, self._node.args.get("having")]
-            grouped = any(part is not None and has_aggregate(part) for part in parts)
-            return frozenset() if grouped else None
-        only(self._context, group, "expressions", what="GROUP BY")
-        return frozenset(self._key(plain, key) for key in group.expressions)
-
-    def _key(self, plain: Binder, key: exp.Expr) -> str:
-        if isinstance(key, exp.Literal):
-            raise self._context.unsupported(key, "GROUP BY of a place or a literal")
-        if isinstance(key, exp.Column) and len(key.parts) == 1:
-            lower = key.name.lower()
-            if not plain.scope.columns(lower):
-                for item in self._node.expressions:
-                    if isinstance(item, exp.Alias) and item.alias.lower() == lower:
-                        return plain.bind(item.this).sql
-        return plain.bind(key).sql
-
-    def _outputs(self, binder: Binder) -> Iterator[_Output]:
-        for number, item in enumerate(self._node.expressions):
-            if isinstance(item, exp.Star) or (
-                isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
-            ):
-                for column in self._star(binder, item):
-                    yield _Output(column.name, column.value)
-            elif isinstance(item, exp.Alias):
-                if not isinstance(item.args.get("alias"), exp.Identifier):
-                    raise self._context.unsupported(item, "such an alias")
-                yield _Output(item.alias, binder.bind(item.this))
-            else:
-                name = item.name if isinstance(item, exp.Column | exp.Dot) else ""
-                if isinstance(item, exp.Dot):
-                    name = item.expression.name
-                yield _Output(name or f"_c{number}", binder.bind(item))
-
-    def _star(self, binder: Binder, item: exp.Expr) -> Iterator[Named]:
-        star = item if isinstance(item, exp.Star) else item.this
-        only(self._context, star, "except_", what="*")
-        if isinstance(item, exp.Column) and len(item.parts) > 1:
-            relation = binder.scope.relation(item.parts[-2].name)
-            if relation is None:
-                name = item.parts[-2].name
-                raise self._context.fault(item, f"relation {name} cannot be resolved")
-            columns: list[Named] = list(relation.columns)
-        else:
-            columns = list(binder.scope.star())
-        if not columns:
-            raise self._context.fault(self._node, "* without FROM")
-        left_out = {column.name.lower() for column in star.args.get("except_") or ()}
-        names = {column.name.lower() for column in columns}
-        if missing := left_out - names:
-            message = f"column {min(missing)} of EXCEPT cannot be resolved"
-            raise self._context.fault(self._node, message)
-        for column in columns:
-            if column.name.lower() in left_out:
-                continue
-            if binder.groups is not None and column.value.sql not in binder.groups:
-                message = (
-                    f"column {column.name} is neither a key of GROUP BY nor inside an aggregate"
-                )
-                raise self._context.fault(self._node, message)
-            yield column
-
-    def _filters(self, binder: Binder, outputs: Sequence[_Output]) -> Iterator[str]:
-        if having := self._node.args.get("having"):
-            if binder.groups is None:
-                raise self._context.fault(having, "HAVING without groups")
-            inner = replace(binder, windows=False)
-            yield f"HAVING {inner.condition(unaliased(having.this, self._node, binder))}"
-        if qualify := self._node.args.get("qualify"):
-            del outputs
-            condition = unaliased(qualify.this, self._node, binder)
-            yield f"QUALIFY {binder.condition(condition)}"
-
-    def _order(self, binder: Binder, outputs: Sequence[_Output], *, distinct: bool) -> str:
-        order = self._node.args.get("order")
-        if order is None:
-            return ""
-        only(self._context, order, "expressions", what="ORDER BY")
-        by_text = {output.value.sql: number for number, output in enumerate(outputs, 1)}
-        keys = []
-        for item in order.expressions:
-            value = self._order_value(binder, outputs, item)
-            place = by_text.get(value.sql)
-            if place is None and distinct:
-                message = "ORDER BY of SELECT DISTINCT takes its columns only"
-                raise self._context.fault(item, message)
-            keys.append(ordering(self._context, item, str(place) if place else value.sql))
-        return f" ORDER BY {', '.join(keys)}"
-
-    def _order_value(self, binder: Binder, outputs: Sequence[_Output], item: exp.Expr) -> Value:
-        key = item.this
-        if isinstance(key, exp.Literal):
-            raise self._context.unsupported(item, "ORDER BY of a place or a literal")
-        if isinstance(key, exp.Column) and len(key.parts) == 1:
-            named = [output for output in outputs if output.name.lower() == key.name.lower()]
-            if len({output.value.sql for output in named}) == 1:
-                return named[0].value
-        refuse_ambiguous(key, self._node, binder)
-        return binder.bind(unaliased(key, self._node, binder))
-
-
 def typed(bound: BoundQuery, context: Context) -> BoundQuery:
     """Give every column a type; a bare NULL becomes STRING.
 
@@ -380,6 +208,9 @@ def typed(bound: BoundQuery, context: Context) -> BoundQuery:
         if names.count(name) > 1:
             raise context.fault(None, f"column {name} stands twice in the result; give it an alias")
     columns = tuple((name, type_ or STRING) for name, type_ in bound.columns)
+    for name, type_ in columns:
+        if engine_type(type_) is None:
+            raise context.unsupported(None, f"column {name} of type {type_} in a result")
     items = ", ".join(
         f"CAST(q.c{number} AS {engine_type(type_)}) AS c{number}"
         for number, (_, type_) in enumerate(columns)

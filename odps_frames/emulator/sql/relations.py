@@ -9,14 +9,14 @@ from sqlglot import exp
 from odps_frames.emulator.sql.dialect import place_of
 from odps_frames.emulator.sql.operators import comparable
 from odps_frames.emulator.sql.scopes import Named, Relation, Scope, only
-from odps_frames.emulator.sql.values import BIGINT, Value
-from odps_frames.model.types import ArrayType, MapType
+from odps_frames.emulator.sql.table_functions import rows_of
+from odps_frames.emulator.sql.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from odps_frames.emulator.sql.bound import BoundQuery, Parts
     from odps_frames.emulator.sql.expressions import Binder
-    from odps_frames.emulator.sql.queries import BoundQuery, Parts
     from odps_frames.emulator.sql.scopes import Context
     from odps_frames.model.types import DataType
 
@@ -64,35 +64,59 @@ class Relations:
                 raise self._context.unsupported(select, "a join without FROM")
             return "", scope
         only(self._context, source, "this", what="FROM")
-        sql, relation, inner = self._item(source.this)
-        scope = self._with(scope, relation, inner)
-        for part in self._following(select, source.this):
+        sql, found = self._item(source.this)
+        following = self._following(source.this, select)
+        return self._all(sql, self._beside(scope, found, source.this), following)
+
+    def _all(self, sql: str, scope: Scope, parts: Sequence[exp.Expr]) -> tuple[str, Scope]:
+        for part in parts:
             add = self._join if isinstance(part, exp.Join) else self._lateral
             sql, scope = add(sql, scope, part)
         return sql, scope
 
-    def _following(self, select: exp.Expr, first: exp.Expr) -> list[exp.Expr]:
+    def _following(self, *nodes: exp.Expr) -> list[exp.Expr]:
         """Return joins and lateral views as they follow each other; sqlglot keeps them apart."""
-        joins = [*_joins_of(first), *_joins_of(select)]
-        laterals = [*_laterals_of(first), *_laterals_of(select)]
+        joins = [join for node in nodes for join in _joins_of(node)]
+        laterals = [lateral for node in nodes for lateral in _laterals_of(node)]
         if not joins or not laterals:
             return [*joins, *laterals]
         placed = [(place_of(part, self._context.sql), part) for part in [*joins, *laterals]]
         if any(place is None for place, _ in placed):
-            raise self._context.unsupported(select, "JOIN with LATERAL VIEW without any name")
+            raise self._context.unsupported(nodes[0], "JOIN with LATERAL VIEW without any name")
         return [part for _, part in sorted(placed, key=lambda pair: pair[0].start)]  # type: ignore[union-attr]  # none is None
 
-    def _with(self, scope: Scope, relation: Relation, node: exp.Expr) -> Scope:
-        if any(known.alias.lower() == relation.alias.lower() for known in scope.relations):
-            raise self._context.fault(node, f"relation {relation.alias} stands twice in FROM")
-        return scope.adding(relation)
+    def _beside(self, scope: Scope, found: Scope, node: exp.Expr) -> Scope:
+        """Return a scope with the relations of another one beside its own."""
+        known = {relation.alias.lower() for relation in scope.relations}
+        for relation in found.relations:
+            if relation.alias.lower() in known:
+                message = f"relation {relation.alias} stands twice in FROM"
+                raise self._context.fault(node, message)
+        return scope.beside(found)
 
-    def _item(self, node: exp.Expr) -> tuple[str, Relation, exp.Expr]:
+    def _item(self, node: exp.Expr) -> tuple[str, Scope]:
         if isinstance(node, exp.Table):
-            return *self._table(node), node
-        if isinstance(node, exp.Subquery | exp.Values):
-            return *self._subquery(node), node
-        raise self._context.unsupported(node, f"{type(node).__name__} after FROM")
+            if pivots := node.args.get("pivots"):
+                word = "UNPIVOT" if pivots[0].args.get("unpivot") else "PIVOT"
+                raise self._context.unsupported(node, word)
+            if node.args.get("sample"):
+                raise self._context.unsupported(node, "TABLESAMPLE")
+            sql, relation = self._table(node)
+        elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
+            return self._brackets(node)
+        elif isinstance(node, exp.Subquery | exp.Values):
+            sql, relation = self._subquery(node)
+        else:
+            raise self._context.unsupported(node, f"{type(node).__name__} after FROM")
+        return sql, Scope((relation,))
+
+    def _brackets(self, node: exp.Expr) -> tuple[str, Scope]:
+        """Bind joins in brackets, whose relations are known outside."""
+        only(self._context, node, "this", "joins", "laterals", what="a join in brackets")
+        sql, found = self._item(node.this)
+        scope = self._beside(Scope(parent=self._parent), found, node.this)
+        text, inside = self._all(sql, scope, self._following(node.this))
+        return f"({text})", Scope(inside.relations, inside.merged)
 
     def _table(self, node: exp.Expr) -> tuple[str, Relation]:
         only(
@@ -110,6 +134,10 @@ class Relations:
             return f"{known.alias} AS {inner}", self._relation(
                 node, said, inner, known.columns, columns
             )
+        bound = self._context.bind_view(self._context, node, parts)
+        if bound is not None:
+            relation = self._relation(node, said, inner, bound.columns, columns)
+            return f"({bound.sql}) AS {inner}", relation
         found = self._context.find_table(parts)
         if found is None:
             name = ".".join(parts)
@@ -159,42 +187,53 @@ class Relations:
         )
 
     def _join(self, sql: str, scope: Scope, join: exp.Expr) -> tuple[str, Scope]:
-        only(self._context, join, "this", "on", "side", "kind", "using", what="JOIN")
+        parts = ("this", "on", "side", "kind", "using", "method")
+        only(self._context, join, *parts, what="JOIN")
         kind = (str(join.args.get("side") or ""), str(join.args.get("kind") or ""))
         word = _JOINS.get((kind[0].upper(), kind[1].upper()))
-        if word is None:
-            raise self._context.unsupported(join, f"{' '.join(kind).strip()} JOIN")
-        text, relation, inner = self._item(join.this)
-        if _joins_of(join.this) or _laterals_of(join.this):
-            raise self._context.unsupported(
-                join, "a join inside a join, not in a query of its own,"
-            )
-        joined = self._with(scope, relation, inner)
-        condition = join.args.get("on")
-        using = join.args.get("using") or []
+        method = str(join.args.get("method") or "").upper()
+        if word is None or method not in ("", "NATURAL"):
+            raise self._context.unsupported(join, f"{method} {' '.join(kind)}".strip() + " JOIN")
+        text, found = self._inner(join.this)
+        joined = self._beside(scope, found, join.this)
+        condition, using = join.args.get("on"), join.args.get("using") or []
+        if method:
+            using = _natural(scope, found)
         if word == "CROSS JOIN" and condition is not None:
             word = "INNER JOIN"
         said = "TRUE"
         merged: tuple[Named, ...] = ()
-        if condition is not None:
+        if using:
+            names = [name if isinstance(name, str) else name.name for name in using]
+            merged, said = self._using(join, names, (scope, found), word)
+        elif condition is not None:
             said = self._binder(joined).condition(condition)
-        elif using:
-            merged, said = self._using(join, scope, relation, word)
-        elif word not in ("CROSS JOIN", "INNER JOIN"):
+        elif word not in ("CROSS JOIN", "INNER JOIN") and not method:
             raise self._context.fault(join, f"{word} needs a condition")
         kept = scope if word in ("SEMI JOIN", "ANTI JOIN") else joined
         if merged and kept is joined:
-            kept = scope.adding(relation, merged)
+            kept = joined.merging(merged)
         tail = "" if word == "CROSS JOIN" else f" ON {said}"
         return f"{sql} {word} {text}{tail}", kept
 
+    def _inner(self, node: exp.Expr) -> tuple[str, Scope]:
+        """Bind the right side of a join; joins that follow it come first, as its own."""
+        text, found = self._item(node)
+        following = self._following(node)
+        if not following:
+            return text, found
+        inside = self._beside(Scope(parent=self._parent), found, node)
+        text, inside = self._all(text, inside, following)
+        return f"({text})", Scope(inside.relations, inside.merged)
+
     def _using(
-        self, join: exp.Expr, scope: Scope, relation: Relation, word: str
+        self, join: exp.Expr, names: Sequence[str], sides: tuple[Scope, Scope], word: str
     ) -> tuple[tuple[Named, ...], str]:
         merged, conditions = [], []
-        for name in (identifier.name for identifier in join.args["using"]):
-            left = [c for c in scope.star() if c.name.lower() == name.lower()]
-            right = [c for c in relation.columns if c.name.lower() == name.lower()]
+        for name in names:
+            left, right = (
+                [c for c in side.star() if c.name.lower() == name.lower()] for side in sides
+            )
             if len(left) != 1 or len(right) != 1:
                 raise self._context.fault(join, f"column {name} of USING cannot be resolved")
             one, other = comparable(self._context, join, left[0].value, right[0].value)
@@ -207,45 +246,17 @@ class Relations:
 
     def _lateral(self, sql: str, scope: Scope, node: exp.Expr) -> tuple[str, Scope]:
         only(self._context, node, "this", "view", "outer", "alias", "ordinality", what="LATERAL")
-        function = node.this
-        name = function.name.lower() if isinstance(function, exp.Anonymous) else ""
-        if name not in ("explode", "posexplode") or not node.args.get("view"):
-            raise self._context.unsupported(node, f"LATERAL VIEW of {name or 'such a thing'}")
-        if len(function.expressions) != 1:
-            raise self._context.fault(function, f"function {name} takes 1 argument")
-        value = self._binder(scope).bind(function.expressions[0])
+        if not isinstance(node.this, exp.Anonymous) or not node.args.get("view"):
+            raise self._context.unsupported(node, "LATERAL VIEW of such a thing")
+        rows = rows_of(self._binder(scope), node.this)
         inner = self._context.alias()
-        items, types = self._exploded(function, name, value)
         alias, names = _alias_of(self._context, node)
-        default = [("pos", BIGINT)] if name == "posexplode" else []
-        usual = ["key", "value"] if isinstance(value.type, MapType) else ["col"]
-        shown = names or [word for word, _ in default] + usual
-        described = list(zip(shown, types, strict=False))
-        if len(shown) != len(types):
-            raise self._context.fault(node, f"{name} gives {len(types)} columns")
+        described = rows.named(self._context, node, names)
         relation = self._relation(node, alias or inner, inner, described, ())
-        word = "LEFT JOIN" if node.args.get("outer") else "INNER JOIN"
-        text = f"{sql} {word} LATERAL ({items}) AS {inner} ON TRUE"
-        return text, self._with(scope, relation, node)
-
-    def _exploded(
-        self, node: exp.Expr, name: str, value: Value
-    ) -> tuple[str, list[DataType | None]]:
-        series = self._context.alias()
-        place = f"{series}.p"
-        if isinstance(value.type, ArrayType):
-            items, count = [f"({value.sql})[{place}]"], f"len({value.sql})"
-            types: list[DataType | None] = [value.type.element]
-        elif isinstance(value.type, MapType):
-            items = [f"map_keys({value.sql})[{place}]", f"map_values({value.sql})[{place}]"]
-            types, count = [value.type.key, value.type.value], f"cardinality({value.sql})"
-        else:
-            raise self._context.fault(node, f"{name} of {value.type}; expected an array or a map")
-        if name == "posexplode":
-            items, types = [f"{place} - 1", *items], [BIGINT, *types]
-        shown = ", ".join(f"{item} AS c{number}" for number, item in enumerate(items))
-        numbers = f"SELECT unnest(generate_series(1, CAST({count} AS BIGINT))) AS p"
-        return f"SELECT {shown} FROM ({numbers}) AS {series}", types
+        query = rows.query(self._context.alias(), outer=bool(node.args.get("outer")))
+        columns = ", ".join(f"c{number}" for number in range(len(rows.columns)))
+        text = f"{sql} INNER JOIN LATERAL ({query}) AS {inner}({columns}) ON TRUE"
+        return text, self._beside(scope, Scope((relation,)), node)
 
 
 def _alias_of(context: Context, node: exp.Expr) -> tuple[str, list[str]]:
@@ -267,3 +278,9 @@ def _joins_of(node: exp.Expr) -> Sequence[exp.Expr]:
 def _laterals_of(node: exp.Expr) -> Sequence[exp.Expr]:
     found: Sequence[exp.Expr] = node.args.get("laterals") or ()
     return found
+
+
+def _natural(left: Scope, right: Scope) -> list[str]:
+    """Return the names that columns of both sides have."""
+    others = {column.name.lower() for column in right.star()}
+    return [column.name for column in left.star() if column.name.lower() in others]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from odps_frames.emulator.sql.json_rows import JSON_ROW_FUNCTIONS
 from odps_frames.emulator.sql.macros import macros
+from odps_frames.emulator.sql.row_functions import ROW_FUNCTIONS
+from odps_frames.emulator.sql.row_places import placed_rows
 from odps_frames.emulator.sql.tokens import SqlFault
 from odps_frames.model.splits import Split
 
@@ -28,12 +34,22 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
+    "memory_limit": "2GiB",
+    "threads": min(os.cpu_count() or 1, 4),
 }
-"""No file, no address and no variable of this process can be named in a query."""
+"""No file, no address and no variable of this process can be named in a query.
+
+A query takes a share of the machine that leaves room for the process around it; what does not fit
+goes to a temporary folder.
+"""
 
 
 _QUIET = ("SET enable_progress_bar = true", "SET enable_progress_bar_print = false")
 """DuckDB counts how far it is only when it might show it."""
+
+
+_LOCK = "SET lock_configuration = true"
+"""Whatever a query may come to say, it changes none of these settings."""
 
 
 class Cancelled(Exception):
@@ -60,16 +76,19 @@ class Run:
         SqlFault
             When a value cannot be calculated.
         """
-        spill = TemporaryDirectory(prefix="odps-frames-query-")
+        spill = TemporaryDirectory(prefix="odps-frames-query-", dir=files.scratch)
         connection = duckdb.connect(":memory:", config=_SETTINGS | {"temp_directory": spill.name})
         with self._guard:
             self._connection = connection
         try:
             self.stop_if_cancelled()
-            for statement in (*_QUIET, *macros(self._planned.zone)):
+            words = macros(self._planned.zone, self._planned.sql)
+            for statement in (*_QUIET, *words):
                 connection.execute(statement)
+            _define_row_functions(connection, " ".join((self._planned.sql, *words)))
             for number, source in enumerate(self._planned.sources):
                 connection.register(f"a{number}", _table_of(source, files))
+            connection.execute(_LOCK)
             for batch in connection.sql(self._planned.sql).to_arrow_reader(BATCH_ROWS):
                 self.stop_if_cancelled()
                 yield batch
@@ -122,9 +141,25 @@ class Run:
             raise Cancelled
 
 
+def _define_row_functions(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    known = {**ROW_FUNCTIONS, **JSON_ROW_FUNCTIONS}
+    for name in {*re.findall(r"\bmc_py_\w+", sql)} & known.keys():
+        function = known[name]
+        connection.create_function(
+            name,
+            function.of_columns(),
+            [duckdb.sqltype(type_) for type_ in function.takes],
+            duckdb.sqltype(function.gives),
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
+
+
 def _table_of(source: Source, files: Files) -> pa.Table:
     pieces = source.plan.pieces(Split(""), 0)
     batches = source.view.rows(files, source.plan.files, pieces)
+    if source.placed:
+        return placed_rows(source, batches)
     return pa.Table.from_batches(list(batches), source.view.schema).rename_columns(
         list(source.names)
     )
@@ -133,4 +168,5 @@ def _table_of(source: Source, files: Files) -> pa.Table:
 def _fault(error: Exception) -> SqlFault:
     """Say what DuckDB could not calculate, without the text that it was given."""
     what = str(error).split("\n\nLINE ", 1)[0].strip()
+    what = re.sub(r"^Invalid Input Error: (Python exception [^:]*: \w+: )?", "", what)
     return SqlFault("ODPS-0121035", f"Illegal type cast or calculation - {what}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
+    from odps_frames.emulator.sql.queries import BoundQuery
     from odps_frames.emulator.sql.values import Value
     from odps_frames.model.table import TableRef
     from odps_frames.model.types import DataType
@@ -41,6 +43,10 @@ class Relation:
     table: TableRef | None = None
 
 
+def _no_view(_: Context, __: exp.Expr, ___: Sequence[str]) -> None:
+    """Find no view, where there is none to find."""
+
+
 @dataclass(slots=True)
 class Context:
     """What is the same all over a query."""
@@ -52,16 +58,26 @@ class Context:
     hints: Mapping[str, str]
     find_table: Callable[[Sequence[str]], tuple[TableRef, Sequence[tuple[str, DataType]]] | None]
     """Looks a table up by the parts of its name."""
+    find_partitions: Callable[[Sequence[str]], Sequence[tuple[tuple[str, ...], int]] | None]
+    """Lists the partitions of a table with the numbers of their rows; None where it has none."""
     tables: list[TableRef] = field(default_factory=list)
     """The tables that are read, in the order of their aliases ``r0``, ``r1``, …"""
     parts: list[tuple[str, str]] = field(default_factory=list)
     """Aliases and DuckDB text of the queries of WITH."""
-    _numbers: int = 0
+    bind_view: Callable[[Context, exp.Expr, Sequence[str]], BoundQuery | None] = _no_view
+    """Binds the query of a view, by the parts of its name; None where there is none."""
+    inside: tuple[TableRef, ...] = ()
+    """The views around this query, from the outermost one."""
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    """Shared with the queries of views."""
 
     def alias(self) -> str:
         """Return a name that nothing else in the DuckDB text has."""
-        self._numbers += 1
-        return f"s{self._numbers}"
+        return f"s{next(self.numbers)}"
+
+    def on(self, setting: str) -> bool:
+        """Whether a setting says true."""
+        return self.hints.get(setting, "").strip().lower() == "true"
 
     def fault(self, node: exp.Expr | None, message: str, code: str = SEMANTIC) -> SqlFault:
         """Make the error of a place in the query."""
@@ -82,11 +98,19 @@ class Scope:
     """Columns of USING, which belong to no relation alone."""
     parent: Scope | None = None
 
-    def adding(self, relation: Relation, merged: tuple[Named, ...] = ()) -> Scope:
-        """Return a scope with one relation more."""
-        hidden = {column.name.lower() for column in merged}
+    def beside(self, other: Scope) -> Scope:
+        """Return a scope with the relations of another one behind its own."""
+        return replace(
+            self,
+            relations=(*self.relations, *other.relations),
+            merged=(*self.merged, *other.merged),
+        )
+
+    def merging(self, columns: tuple[Named, ...]) -> Scope:
+        """Return a scope in which columns of several relations are one."""
+        hidden = {column.name.lower() for column in columns}
         kept = tuple(column for column in self.merged if column.name.lower() not in hidden)
-        return replace(self, relations=(*self.relations, relation), merged=(*merged, *kept))
+        return replace(self, merged=(*columns, *kept))
 
     def star(self) -> Iterator[Named]:
         """Yield what ``*`` stands for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from odps_frames.emulator.sql.settings_known import allowed_values, is_known
 from odps_frames.emulator.sql.tokens import SqlFault, TokenKind, tokens_of
 
 if TYPE_CHECKING:
@@ -11,18 +12,11 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.sql.tokens import Token
 
-__all__ = ["check_hints", "is_query", "split_settings"]
+__all__ = ["SUBMIT_MODE", "check_hints", "is_query", "split_settings"]
 
+SUBMIT_MODE = "odps.sql.submit.mode"
+"""Where this is ``script``, several statements may follow each other."""
 _QUERY_WORDS = ("SELECT", "WITH", "VALUES", "FROM")
-_OTHER_MEANING = frozenset(
-    {
-        "odps.sql.hive.compatible",
-        "odps.sql.udf.strict.mode",
-        "odps.sql.python.version",
-        "odps.sql.bigint.division.as.double",
-    }
-)
-"""With these on, MaxCompute gives a query another meaning than this service has."""
 
 
 def split_settings(sql: str) -> tuple[dict[str, str], str]:
@@ -67,7 +61,7 @@ def is_query(sql: str) -> bool:
 
 
 def check_hints(hints: Mapping[str, str]) -> None:
-    """Refuse settings that would give a query a meaning that this service does not have.
+    """Refuse settings that give a query a meaning that it has not here, or that nobody knows.
 
     Raises
     ------
@@ -75,6 +69,12 @@ def check_hints(hints: Mapping[str, str]) -> None:
         Naming the setting.
     """
     for name, value in hints.items():
-        if name.lower() in _OTHER_MEANING and value.strip().lower() not in ("false", ""):
+        allowed = allowed_values(name)
+        if allowed is not None and value.strip().lower() not in allowed:
             message = f"Semantic analysis exception - {name}={value} is not supported here"
+            raise SqlFault("ODPS-0130071", message)
+        if not is_known(name):
+            message = (
+                f"Semantic analysis exception - setting {name} is not known here; leave it out"
+            )
             raise SqlFault("ODPS-0130071", message)

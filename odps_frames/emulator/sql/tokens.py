@@ -17,6 +17,7 @@ class SqlFault(Exception):
     """A statement that fails; the text begins with the code that clients look for."""
 
     def __init__(self, code: str, message: str, token: Token | None = None) -> None:
+        self.code, self.message = code, message
         place = f"[{token.line},{token.column}] " if token else " "
         super().__init__(f"{code}:{place}{message}")
 
@@ -58,6 +59,7 @@ class Token:
 _PIECE = re.compile(
     r"""
     (?P<blank> \s+ | --[^\n]* | /\*.*?\*/ )
+  | (?P<raw> [Rr]'\(.*?\)' | [Rr]"\(.*?\)" )
   | (?P<word> [^\W\d]\w* )
   | (?P<number> \d+(?:\.\d+)? )
   | (?P<name> `(?:[^`]|``)*` )
@@ -71,6 +73,7 @@ _KINDS = {
     "number": TokenKind.NUMBER,
     "name": TokenKind.QUOTED_NAME,
     "text": TokenKind.TEXT,
+    "raw": TokenKind.TEXT,
     "sign": TokenKind.SIGN,
 }
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
@@ -109,6 +112,8 @@ def _pieces(sql: str) -> Iterator[Token]:
 def _value(group: str, text: str) -> str:
     if group == "name":
         return text[1:-1].replace("``", "`")
+    if group == "raw":
+        return text[3:-2]
     if group == "text":
         return _unescape(text[1:-1], text[0])
     return text

@@ -29,8 +29,10 @@ __all__ = [
     "DATE",
     "DATETIME",
     "DOUBLE",
+    "INT",
     "INTEGERS",
     "INTERVAL",
+    "JSON",
     "NTZ",
     "NULL",
     "STRING",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 BIGINT = PrimitiveType(Kind.BIGINT)
+INT = PrimitiveType(Kind.INT)
 BOOLEAN = PrimitiveType(Kind.BOOLEAN)
 BINARY = PrimitiveType(Kind.BINARY)
 DOUBLE = PrimitiveType(Kind.DOUBLE)
@@ -51,6 +54,7 @@ DATE = PrimitiveType(Kind.DATE)
 DATETIME = PrimitiveType(Kind.DATETIME)
 TIMESTAMP = PrimitiveType(Kind.TIMESTAMP)
 NTZ = PrimitiveType(Kind.TIMESTAMP_NTZ)
+JSON = PrimitiveType(Kind.JSON)
 INTERVAL = PrimitiveType(Kind.INTERVAL_DAY_TIME)
 INTEGERS = tuple(
     PrimitiveType(kind) for kind in (Kind.TINYINT, Kind.SMALLINT, Kind.INT, Kind.BIGINT)

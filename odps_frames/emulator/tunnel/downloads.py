@@ -8,18 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from odps_frames.emulator.catalog.layouts import layout_of
 from odps_frames.emulator.catalog.sessions import (
     KeptReadSession,
-    add_read_session,
     find_read_session,
 )
-from odps_frames.emulator.catalog.tables import need_table, table_by_id
+from odps_frames.emulator.catalog.tables import need_rows, table_by_id
 from odps_frames.emulator.facts import joined_times
 from odps_frames.emulator.planner import window
 from odps_frames.emulator.read_plan import find_partitions, make_plan
 from odps_frames.emulator.refusals import conflict, expired_session
 from odps_frames.emulator.row_stream import resized
 from odps_frames.emulator.row_view import RowView, Selection, select
+from odps_frames.emulator.snapshots import open_snapshot
 from odps_frames.emulator.times import is_instant
 from odps_frames.emulator.tunnel.columns import check_arrow, check_nanoseconds, check_records
 from odps_frames.emulator.tunnel.targets import named_partition, no_download
@@ -94,23 +95,36 @@ class TableDownloads:
         ref = _table_of(call)
         partitions = None if call.partition is None else (call.partition,)
         spec = ReadSpec(table=ref, partitions=partitions)
-        with self._store.database.write() as connection:  # no file may go while this is planned
-            table = need_table(connection, ref)
+
+        def begin(connection: Connection) -> KeptReadSession:
+            table = need_rows(connection, ref)
             named_partition(table, call.partition)
-            plan = make_plan(connection, table, table.version, spec, self._store.files)
-            find_partitions(connection, table, spec)
-            download = KeptReadSession(
+            return KeptReadSession(
                 id=self._store.new_id(),
                 table_id=table.id,
                 version=table.version,
+                layout=layout_of(connection, table.id),
                 definition=table.definition(),
                 target=encode_target(table.ref),
                 request=read_session.encode_create(spec).read_body().decode(),
                 token=PROTOCOL,
                 expires=self._store.now() + self._store.session_milliseconds,
             )
-            add_read_session(connection, download)
+
+        def plan_it(connection: Connection, download: KeptReadSession) -> tuple[Table, ReadPlan]:
+            table = need_rows(connection, ref).as_defined(download.definition)
+            plan = self._plan(connection, table, download, spec)
+            find_partitions(connection, table, spec)
+            return table, plan
+
+        download, (table, plan) = open_snapshot(self._store, begin, plan_it)
         return Download(download.id, "NORMAL", plan.n_rows, table.schema)
+
+    def _plan(
+        self, connection: Connection, table: Table, download: KeptReadSession, spec: ReadSpec
+    ) -> ReadPlan:
+        files, version = self._store.files, download.version
+        return make_plan(connection, table, version, spec, files, layout=download.layout)
 
     def get(self, call: GetDownload) -> Download:
         """Tell how a download stands."""
@@ -152,7 +166,7 @@ class TableDownloads:
     ) -> tuple[KeptReadSession, Table, ReadPlan]:
         ref = _table_of(call)
         download = find_read_session(connection, call.download_id)
-        table = need_table(connection, ref)
+        table = need_rows(connection, ref)
         if download is None or download.token != PROTOCOL:
             raise no_download(call.download_id)
         if download.table_id != table.id:
@@ -171,8 +185,7 @@ class TableDownloads:
         )
         if not same:
             raise no_download(call.download_id)
-        plan = make_plan(connection, table, download.version, spec, self._store.files)
-        return download, table, plan
+        return download, table, self._plan(connection, table, download, spec)
 
 
 def _table_of(call: OpenDownload | GetDownload | ReadRows) -> TableRef:

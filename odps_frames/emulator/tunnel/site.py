@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from odps_frames.emulator.bodies import IncomingBody
     from odps_frames.emulator.read_sessions import ReadSessions
+    from odps_frames.emulator.shaping import Shape
     from odps_frames.emulator.store import Store
     from odps_frames.emulator.tunnel.calls import Source, TunnelCall
     from odps_frames.emulator.tunnel.downloads import Download, Downloads
@@ -62,7 +63,9 @@ class TunnelSite:
         self._results = ResultDownloads(store, Results(store))
         self._reads = reads
 
-    def answer(self, call: TunnelCall, body: IncomingBody, request_id: str) -> Response:
+    def answer(
+        self, call: TunnelCall, body: IncomingBody, request_id: str, shape: Shape
+    ) -> Response:
         """Answer a call; ``body`` is read where rows come in.
 
         Raises
@@ -85,22 +88,23 @@ class TunnelSite:
             case GetDownload():
                 return _download(self._downloads(call.source).get(call), request_id)
             case ReadRows():
-                return self._read(call, request_id)
+                return self._read(call, request_id, shape)
             case PreviewRows():
-                return self._preview(call, request_id)
+                return self._preview(call, request_id, shape)
 
     def _downloads(self, source: Source) -> Downloads:
         return self._tables if isinstance(source, TableRef) else self._results
 
-    def _read(self, call: ReadRows, request_id: str) -> Response:
+    def _read(self, call: ReadRows, request_id: str, shape: Shape) -> Response:
         encoding = chosen_encoding(call.encoding)
         rows = self._downloads(call.source).read(call)
+        batches = shape.batches(rows.batches)
         pieces: Iterable[Buffer] = (
-            encode_frames(rows.batches) if call.arrow else encode_records(rows.types, rows.batches)
+            encode_frames(batches) if call.arrow else encode_records(rows.types, batches)
         )
-        return self._stream(pieces, request_id, encoding)
+        return self._stream(shape.checked(iter(pieces)), request_id, encoding)
 
-    def _preview(self, call: PreviewRows, request_id: str) -> Response:
+    def _preview(self, call: PreviewRows, request_id: str, shape: Shape) -> Response:
         rows = self._reads.preview(
             PreviewCall(
                 table=call.table,
@@ -109,7 +113,7 @@ class TunnelSite:
                 columns=call.columns,
             )
         )
-        return self._stream(encode_stream(rows.schema, rows.batches), request_id)
+        return self._stream(encode_stream(rows.schema, shape.batches(rows.batches)), request_id)
 
     def _stream(
         self, pieces: Iterable[Buffer], request_id: str, encoding: str | None = None

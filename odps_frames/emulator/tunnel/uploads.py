@@ -15,7 +15,7 @@ from odps_frames.convert.arrow import arrow_type
 from odps_frames.emulator.catalog import sessions as kept
 from odps_frames.emulator.catalog.contents import add_partition, has_partition
 from odps_frames.emulator.catalog.sessions import ABANDONED, CLOSED, OPEN, KeptStream
-from odps_frames.emulator.catalog.tables import need_table, table_by_id
+from odps_frames.emulator.catalog.tables import need_rows, table_by_id
 from odps_frames.emulator.commit import publish
 from odps_frames.emulator.intake import Intake
 from odps_frames.emulator.refusals import (
@@ -86,7 +86,7 @@ class Uploads:
         """Open an upload to a table, or to a partition, which is there or may be made."""
         now = self._store.now()
         with self._store.database.write() as connection:
-            table = need_table(connection, call.table)
+            table = need_rows(connection, call.table)
             if table.primary_key:
                 raise unsupported("an upload without operations to a table with a primary key")
             values = named_partition(table, call.partition)
@@ -182,13 +182,14 @@ class Uploads:
                 kept.set_session_status(connection, session.id, SessionStatus.COMMITTED)
         if session.overwrite:
             self._store.collect()
+        self._store.note_commit(table.id)
         return Upload(session.id, _STATUS[SessionStatus.COMMITTED], tuple(blocks), table.schema)
 
     def _find(
         self, connection: Connection, call: GetUpload | WriteBlock | CommitUpload
     ) -> tuple[KeptWriteSession, Table]:
         session = kept.find_write_session(connection, call.upload_id)
-        table = need_table(connection, call.table)
+        table = need_rows(connection, call.table)
         if session is None or session.options.get("protocol") != PROTOCOL:
             raise no_upload(call.upload_id)
         if session.table_id != table.id:

@@ -37,23 +37,28 @@ class ReadOdps(FromMap):  # type: ignore[misc]  # as said above
 
     def _simplify_up(self, parent: Any, dependents: Any) -> Any:  # noqa: ANN401  expressions of Dask
         if isinstance(parent, reductions.Len | core.Lengths):
-            return self._counted(parent)
+            return self._counted(parent, dependents)
         if type(parent) is core.Index:
-            return RowsOfIndex(self._bare())
+            wanted = core.determine_column_projection(self, parent, dependents)
+            return RowsOfIndex(self._of([name for name in self.columns if name in wanted]))
         if type(parent) is core.Head and parent.n >= 0:
             return self._cut(parent)
         return super()._simplify_up(parent, dependents)
 
-    def _counted(self, parent: Any) -> Any:  # noqa: ANN401
+    def _counted(self, parent: Any, dependents: Any) -> Any:  # noqa: ANN401
         lengths = self._get_lengths()
         if lengths is not None:
             known = lengths if isinstance(parent, core.Lengths) else sum(lengths)
             return core.Literal(known)
-        return type(parent)(self._bare()) if self.columns else None
+        users = [use() for use in dependents[self._name]]
+        alone = all(isinstance(use, reductions.Len | core.Lengths | None) for use in users)
+        return type(parent)(self._of([])) if self.columns and alone else None
 
-    def _bare(self) -> Any:  # noqa: ANN401
-        """The rows without a column."""
-        return self.substitute_parameters({"columns": [], "_series": False})
+    def _of(self, columns: list[str]) -> Any:  # noqa: ANN401
+        """The rows with these columns."""
+        if columns == self.columns:
+            return self
+        return self.substitute_parameters({"columns": columns, "_series": False})
 
     def _cut(self, parent: Any) -> Any:  # noqa: ANN401
         options = self.operand("kwargs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -106,7 +107,7 @@ class FrameMaker:
             exact = None if reading.exact is None else sorted(map(str, reading.exact))
             described = (
                 (config.endpoint, config.tunnel_endpoint, config.project),
-                (repr(reading.condition), exact, reading.narrowed),
+                (pickle.dumps(reading.condition), exact, reading.narrowed),
                 repr(reading.options),
             )
         columns = tuple((column.name, str(column.type)) for column in self.columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from odps_frames.convert.pandas import check_frame
-from odps_frames.frames import index_names, scan_odps
+from odps_frames.frames import index_names, index_of, scan_odps
 from odps_frames.integrations.dask.expression import frame_of
 from odps_frames.integrations.dask.frame_maker import FrameMaker, FrameStyle
 
@@ -89,6 +89,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
     5
     """
     check_frame(dtype_backend, types_mapper, tz)
+    asked = index_names(index_col)
     scan = scan_odps(
         source,
         columns=columns,
@@ -111,7 +112,7 @@ def read_odps(  # noqa: PLR0913  the front door: every option by its name
         dtype_backend=dtype_backend,
         types_mapper=types_mapper,
         tz=tz or scan.connection.config.timezone,
-        index=tuple(index_names(scan, index_col)),
+        index=tuple(index_of(asked, scan)),
     )
     return _frame(scan, style)
 

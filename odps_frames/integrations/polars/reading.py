@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["lazy", "read_odps", "scan_odps", "to_polars"]
 
 
-def scan_odps(source: str, **options: Any) -> pl.LazyFrame:
+def scan_odps(source: str, **options: Any) -> pl.LazyFrame:  # noqa: ANN401  those of of.scan_odps
     """Return a table, or the result of a query, as a LazyFrame; options as in ``of.scan_odps``.
 
     Every ``collect`` is one read session of the present version, of the columns, partitions and
@@ -34,7 +34,7 @@ def scan_odps(source: str, **options: Any) -> pl.LazyFrame:
     return lazy(frames_scan(source, **options))
 
 
-def read_odps(source: str, **options: Any) -> pl.DataFrame:
+def read_odps(source: str, **options: Any) -> pl.DataFrame:  # noqa: ANN401  those of of.scan_odps
     """Read a table, or the result of a query, into a DataFrame; options as in ``of.scan_odps``.
 
     Examples

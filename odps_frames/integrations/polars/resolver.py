@@ -13,10 +13,11 @@ from polars.io.external_reader import FileReader, FileReaderBuilder
 from polars.lazyframe.resolver import LazyFrameResolver, ResolvedLazyFrameProps
 
 from odps_frames.integrations.polars.columns import frame_of, narrowed, quiet, schema_of, taken
+from odps_frames.integrations.polars.ending import attended
 from odps_frames.integrations.polars.source import streamed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from typing import Any
 
     from polars.lazyframe.resolver import FilterExpr
@@ -74,7 +75,8 @@ class _Resolver(LazyFrameResolver):
 
         Polars applies all filters itself, too: what the scan leaves out saves the way here.
         """
-        scan, told = self.scan, ()
+        scan = self.scan
+        told: tuple[pl.Expr, ...] = ()
         if limit is not None:
             scan = scan.limit(limit)
         else:
@@ -143,6 +145,9 @@ class _SplitReader(FileReader):
         filters: Sequence[FilterExpr],  # noqa: ARG002  the same
         num_pipelines: int,  # noqa: ARG002  a split is one stream
     ) -> Iterator[pl.DataFrame]:
+        return attended(self._frames(columns))
+
+    def _frames(self, columns: Sequence[str]) -> Generator[pl.DataFrame, None, None]:
         schema = pa.schema([self._schema.field(name) for name in columns])
         with contextlib.closing(self._split.select(columns).to_batches()) as batches:
             for batch in batches:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import polars as pl
 from polars.io.plugins import register_io_source
 
 from odps_frames.integrations.polars.columns import frame_of, narrowed, quiet, schema_of
+from odps_frames.integrations.polars.ending import attended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+
+    import polars as pl
 
     from odps_frames.scan import Scan
 
@@ -37,6 +39,15 @@ class _Source:
         batch_size: int | None,
     ) -> Iterator[pl.DataFrame]:
         """Yield frames: of the first rows, those that meet the predicate."""
+        return attended(self._frames(with_columns, predicate, n_rows, batch_size))
+
+    def _frames(
+        self,
+        with_columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,
+    ) -> Generator[pl.DataFrame, None, None]:
         scan = self.scan
         if n_rows is not None:
             scan = scan.limit(n_rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
@@ -37,11 +37,9 @@ def write_odps(
     ...     of.polars.write_odps(pl.DataFrame({"id": [1, 2]}), "t", create=True).rows
     2
     """
+    _check(frame, pl.DataFrame | pl.LazyFrame, "a DataFrame or LazyFrame of Polars")
     if isinstance(frame, pl.LazyFrame):
         return sink_odps(frame, table, **options)
-    if not isinstance(frame, pl.DataFrame):
-        msg = f"frame is a {type(frame).__name__}; expected a DataFrame or LazyFrame of Polars"
-        raise TypeError(msg)
     return to_odps(frame, table, **options)
 
 
@@ -60,15 +58,19 @@ def sink_odps(frame: pl.LazyFrame, table: str, **options: Unpack[WriteKeywords])
     ...     of.polars.sink_odps(plan, "t", create=True).rows
     2
     """
-    if not isinstance(frame, pl.LazyFrame):
-        msg = f"frame is a {type(frame).__name__}; expected a LazyFrame, as frame.lazy() gives"
-        raise TypeError(msg)
+    _check(frame, pl.LazyFrame, "a LazyFrame, as frame.lazy() gives")
     nothing = pl.DataFrame(schema=frame.collect_schema())
     check_polars(nothing)
     schema = pa.RecordBatchReader.from_stream(nothing).schema
     return to_odps(
         lambda: pa.RecordBatchReader.from_batches(schema, _batches(frame)), table, **options
     )
+
+
+def _check(frame: object, kind: Any, expected: str) -> None:  # noqa: ANN401  for isinstance
+    if not isinstance(frame, kind):
+        msg = f"frame is a {type(frame).__name__}; expected {expected}"
+        raise TypeError(msg)
 
 
 def _batches(frame: pl.LazyFrame) -> Iterator[pa.RecordBatch]:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from odps_frames.emulator.catalog.database import Database
+from odps_frames.emulator.catalog.database import _FORM, Database
 from odps_frames.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -85,9 +86,69 @@ def test_everything_is_brought_to_the_disk(database: Database) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-def test_a_form_of_another_version_is_refused(tmp_path: Path, database: Database) -> None:
+@pytest.mark.parametrize(("form", "which"), [(99, "a newer"), (1, "an older")])
+def test_a_form_of_another_version_is_refused(
+    tmp_path: Path, database: Database, form: int, which: str
+) -> None:
     with database.write() as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.execute(f"PRAGMA user_version = {form}")
     database.close()
-    with pytest.raises(ConfigError, match="form 99; expected 3"):
+    with pytest.raises(ConfigError, match=f"form {form}; expected 3 to .* with {which} version"):
         Database(tmp_path / "catalog.sqlite")
+
+
+def test_an_older_form_takes_the_steps_that_it_lacks(tmp_path: Path, database: Database) -> None:
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(f"{_FORM} PRAGMA user_version = 3;")
+        old.execute("INSERT INTO projects VALUES ('a', 0)")
+        old.commit()
+    raised = Database(path)
+    assert names(raised) == ["a"]
+    assert form_of(raised) == form_of(database)
+    raised.close()
+
+
+def form_of(database: Database) -> list[tuple[str, str]]:
+    with database.read() as connection:
+        return sorted(
+            (row["name"], row["sql"])
+            for row in connection.execute("SELECT name, sql FROM sqlite_schema")
+        )
+
+
+def test_a_step_that_fails_leaves_the_catalog_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(f"{_FORM} CREATE TABLE layouts (x); PRAGMA user_version = 3;")
+    with pytest.raises(sqlite3.OperationalError, match="layouts"):
+        Database(path)
+    with closing(sqlite3.connect(path)) as old:
+        assert old.execute("PRAGMA user_version").fetchone() == (3,)
+        assert not old.execute("SELECT 1 FROM sqlite_schema WHERE name = 'replaced'").fetchone()
+
+
+def test_a_catalog_that_was_overwritten_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "catalog.sqlite").write_bytes(b"no catalog at all" * 400)
+    with pytest.raises(ConfigError, match=r"cannot be read.*put back a copy"):
+        Database(tmp_path / "catalog.sqlite")
+
+
+def test_a_catalog_that_was_cut_is_refused(tmp_path: Path, database: Database) -> None:
+    database.close()
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ConfigError, match="is damaged"):
+        Database(path)
+
+
+@pytest.mark.parametrize("what", ["missing", "empty", "another"])
+def test_a_catalog_that_must_be_there_is_not_made_anew(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "catalog.sqlite"
+    if what == "empty":
+        path.touch()
+    if what == "another":
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TABLE something (x)")
+    with pytest.raises(ConfigError, match="is damaged: it is missing or empty"):
+        Database(path, may_be_new=False)

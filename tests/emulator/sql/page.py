@@ -13,12 +13,21 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from odps_frames.emulator.sql.aggregates import AGGREGATES, RANKINGS
-from odps_frames.emulator.sql.expressions import FUNCTIONS
+from odps_frames.emulator.sql.aggregates import AGGREGATES, GROUPINGS
+from odps_frames.emulator.sql.functions import FUNCTIONS
+from odps_frames.emulator.sql.known_functions import KNOWN_FUNCTIONS
+from odps_frames.emulator.sql.rankings import RANKINGS
+from odps_frames.emulator.sql.table_functions import TABLE_FUNCTIONS
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
 PAGE = FOLDER.parents[3] / "docs" / "sql.md"
 SHOWN_LETTERS = 110
+TABLE = ("| | example | gives | statements |", "|---|---|---|---|")
+ORDER = (
+    *("select", "joins", "groups", "windows", "lateral", "operators", "decimals", "casts"),
+    *("text", "patterns", "numbers", "bytes", "dates", "date_texts", "arrays", "maps", "json"),
+    *("choices", "insert", "update", "merge", "ddl", "views", "show"),
+)
 HEAD = """# SQL of the embedded service
 
 What the embedded service understands of MaxCompute SQL. Made by
@@ -32,7 +41,7 @@ something else.
 def main(arguments: list[str]) -> int:
     """Write the page, or tell what is wrong with it."""
     areas = read_areas()
-    functions = {*FUNCTIONS, *AGGREGATES, *RANKINGS}
+    functions = all_functions()
     covered = {name for area in areas for case in area["cases"] for name in case["covers"]}
     faults = [
         *(f"no statement covers {name!r}" for name in sorted(functions - covered)),
@@ -53,28 +62,39 @@ def main(arguments: list[str]) -> int:
 
 
 def read_areas() -> list[dict[str, Any]]:
-    """Return the files of the corpus, those of queries before those of other statements."""
-    files = sorted(FOLDER.glob("*.json"))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    """Return the files of the corpus in the order of the page.
+
+    Raises
+    ------
+    ValueError
+        For a file that has no place there.
+    """
+    if wrong := {path.stem for path in FOLDER.glob("*.json")}.symmetric_difference(ORDER):
+        msg = f"the corpus and the order of the page differ by {sorted(wrong)}"
+        raise ValueError(msg)
+    paths = [FOLDER / f"{stem}.json" for stem in ORDER]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def page_of(areas: list[dict[str, Any]]) -> str:
     """Return the page."""
-    lines = [HEAD]
-    for area in sorted(areas, key=lambda area: str(area["note"])):
-        lines += [
-            f"## {area['note']}",
-            "",
-            "| | example | gives | statements |",
-            "|---|---|---|---|",
-        ]
+    n_statements = sum(len(area["cases"]) for area in areas)
+    lines = [HEAD, f"There are {n_statements:,} such statements.", ""]
+    for area in areas:
+        lines += [f"## {area['note']}", "", *TABLE]
         for name, cases in by_name(area).items():
-            shown = min(cases, key=lambda case: ("error" in case, len(case["sql"])))
-            lines.append(
-                f"| `{name}` | {code(shown['sql'])} | {code(answer_of(shown))} | {len(cases)} |"
-            )
+            shown = min(cases, key=lambda case: ("error" in case, len(str(case))))
+            lines.append(f"| `{name}` | {example_of(name, shown)} | {len(cases)} |")
         lines.append("")
+    missing = sorted(KNOWN_FUNCTIONS - all_functions())
+    lines += ["## Functions that MaxCompute has and this service does not", ""]
+    lines += ["Refused by name: " + ", ".join(f"`{name}`" for name in missing) + ".", ""]
     return "\n".join(lines)
+
+
+def all_functions() -> set[str]:
+    """Return the names of all functions that there are."""
+    return {*FUNCTIONS, *AGGREGATES, *GROUPINGS, *RANKINGS, *TABLE_FUNCTIONS}
 
 
 def by_name(area: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -84,6 +104,17 @@ def by_name(area: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         for name in case["covers"]:
             found[name].append(case)
     return dict(sorted(found.items()))
+
+
+def example_of(name: str, case: dict[str, Any]) -> str:
+    """Return the statement that does it, and what it gives, as two cells."""
+    first = name.partition(" ")[0].lower()
+    before = [*case.get("does", ()), *case.get("given", ())]
+    does = next((sql for sql in before if sql.lower().startswith(first)), None)
+    asks = case["sql"].lower().startswith(first)
+    if does is None or asks or name.islower():
+        return f"{code(case['sql'])} | {code(answer_of(case))}"
+    return f"{code(does)} | then {code(case['sql'])}: {code(answer_of(case))}"
 
 
 def answer_of(case: dict[str, Any]) -> str:

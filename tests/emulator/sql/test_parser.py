@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from odps_frames.emulator.sql.parser import parse
+from odps_frames.emulator.sql.partition_conditions import Compared, Joined, Matched, Negated
 from odps_frames.emulator.sql.statements import (
     AddColumns,
     AddPartitions,
+    ChangeColumn,
+    Compact,
     CreateTable,
+    CreateView,
     DropPartitions,
     DropTable,
     TruncateTable,
@@ -70,13 +76,13 @@ def test_partitions() -> None:
     assert added.specs == ((("pt", "a'b"), ("n", "01")), (("pt", "-1"), ("n", "")))
     dropped = parse("alter table t drop  partition(`pt`='x'), partition(pt=\"y\")")
     assert isinstance(dropped, DropPartitions)
-    assert dropped.specs == ((("pt", "x"),), (("pt", "y"),))
+    assert [one.spec for one in dropped.chosen] == [(("pt", "x"),), (("pt", "y"),)]
     truncated = parse("TRUNCATE TABLE t PARTITION (pt='x')")
     assert isinstance(truncated, TruncateTable)
-    assert truncated.specs == ((("pt", "x"),),)
+    assert [one.spec for one in truncated.chosen] == [(("pt", "x"),)]
     whole = parse("truncate table t")
     assert isinstance(whole, TruncateTable)
-    assert (whole.name.parts, whole.specs) == (("t",), ())
+    assert (whole.name.parts, whole.chosen) == (("t",), ())
 
 
 @pytest.mark.parametrize("value", ["it's", 'a"b', "a\\b", "\\'", "日本🦆", "`", "--", "/* */", ";"])
@@ -122,15 +128,53 @@ def test_faults_say_where_they_are(sql: str, place: str, words: str) -> None:
     [
         ("SELECT 1", "SELECT"),
         ("insert into t values (1)", "INSERT"),
-        ("create view v as select 1", "CREATE VIEW"),
         ("create table t as select 1", "CREATE TABLE ... AS"),
-        ("create table t like u", "CREATE TABLE ... LIKE"),
-        ("create table t (a int) stored as parquet", "STORED"),
-        ("create table t (a int default 1)", "DEFAULT of a column"),
-        ("alter table t rename to u", "RENAME"),
-        ("alter table t drop columns a", "DROP COLUMNS"),
-        ("alter table t drop partition (pt > '1')", ">"),
-        ("drop view v", "DROP VIEW"),
+        ("create or replace table t like u", "CREATE OR REPLACE TABLE ... LIKE"),
+        ("create external table t (a int)", "CREATE EXTERNAL TABLE"),
+        ("create temporary table t (a int)", "CREATE TEMPORARY TABLE"),
+        ("create materialized view v as select 1", "CREATE MATERIALIZED VIEW"),
+        ("create view v (@a bigint) as select 1", "a view with parameters"),
+        ("create table t (a int) stored as parquet", "CREATE TABLE ... STORED AS"),
+        ("create table t (a int) row format serde 'x'", "CREATE TABLE ... ROW FORMAT"),
+        ("create table t (a int) location 'x'", "CREATE TABLE ... LOCATION"),
+        (
+            "create table t (a datetime) auto partitioned by (trunc_time(a, 'day') as pt)",
+            "CREATE TABLE ... AUTO PARTITIONED",
+        ),
+        ("create table t (a int default getdate())", "DEFAULT of anything but"),
+        ("create function f as 'x' using 'y'", "CREATE FUNCTION"),
+        ("alter table t replace columns (a int)", "ALTER TABLE ... REPLACE COLUMNS"),
+        ("alter table t rename column a to b", "ALTER TABLE ... RENAME COLUMN"),
+        ("alter table t add constraint c check (a)", "ALTER TABLE ... ADD CONSTRAINT"),
+        ("alter table t drop primary key", "ALTER TABLE ... DROP PRIMARY"),
+        ("alter table t add columns (a int default 1)", "DEFAULT of a column"),
+        ("alter table t change a b int first", "CHANGE COLUMN ... FIRST"),
+        ("alter table t change column a not null", "CHANGE COLUMN ... NOT NULL"),
+        ("alter table t alter column a set default 1", "ALTER TABLE ... ALTER COLUMN"),
+        ("alter table t archive", "ALTER TABLE ... ARCHIVE"),
+        ("alter table t partition (p='1') freeze", "ALTER TABLE ... PARTITION ... FREEZE"),
+        ("alter table t set changelogs 1", "ALTER TABLE ... SET CHANGELOGS"),
+        ("alter table t add partition (pt > '1')", "PARTITION with >"),
+        ("alter table t drop partition (length(pt) = 1)", "function length"),
+        ("alter table t drop partition (substr(pt, 0) = 1)", "substr from place 0"),
+        ("alter view v as select 1", "ALTER VIEW ... AS SELECT"),
+        ("drop materialized view v", "DROP MATERIALIZED"),
+        ("show functions", "SHOW FUNCTIONS"),
+        ("show columns in t", "SHOW COLUMNS"),
+        ("show flags", "SHOW FLAGS"),
+        ("show p", "SHOW P"),
+        ("desc schema s", "DESC SCHEMA"),
+        ("explain select 1", "EXPLAIN"),
+        ("analyze table t compute statistics", "ANALYZE"),
+        ("use p", "USE"),
+        ("setproject a=b", "SETPROJECT"),
+        ("unset a", "UNSET"),
+        ("kill x", "KILL"),
+        ("status x", "STATUS"),
+        ("list resources", "LIST"),
+        ("restore table t", "RESTORE"),
+        ("undo table t to x", "UNDO"),
+        ("freeze table t", "FREEZE"),
     ],
 )
 def test_what_is_not_carried_out_is_named(sql: str, named: str) -> None:
@@ -138,3 +182,78 @@ def test_what_is_not_carried_out_is_named(sql: str, named: str) -> None:
         parse(sql)
     assert named in str(fault.value)
     assert "is not supported here" in str(fault.value)
+
+
+@pytest.mark.parametrize("spec", ["", " PARTITION (pt='1')"])
+@pytest.mark.parametrize("how", ["MERGE SMALLFILES", "COMPACT MINOR", "COMPACT MAJOR"])
+def test_compaction_is_told_from_merging_partitions(spec: str, how: str) -> None:
+    found = parse(f"alter table t{spec} {how.lower()}")
+    assert isinstance(found, Compact)
+    assert found.how == how
+    assert found.spec == ((("pt", "1"),) if spec else None)
+
+
+def test_conditions_over_partitions() -> None:
+    dropped = parse(
+        "alter table t drop partition (not a < 1 and b in ('x'), c like 'y%' or d = -1)"
+    )
+    assert isinstance(dropped, DropPartitions)
+    (chosen,) = dropped.chosen
+    assert chosen.spec is None
+    first, second = chosen.conditions
+    assert isinstance(first, Joined)
+    assert first.word == "AND"
+    assert isinstance(first.parts[0], Negated)
+    assert isinstance(second, Joined)
+    assert second.word == "OR"
+    matched, compared = second.parts
+    assert isinstance(matched, Matched)
+    assert (matched.operand.column, matched.word, matched.pattern) == ("c", "LIKE", "y%")
+    assert isinstance(compared, Compared)
+    assert (compared.sign, compared.value.value) == ("=", "-1")
+
+
+def test_the_query_of_a_view_is_kept_as_it_stands() -> None:
+    made = parse(
+        "create or replace view if not exists p.v (a comment 'x', b) comment 'y' as\n"
+        "  SELECT 1, ';' -- a comment\n  FROM t ; "
+    )
+    assert isinstance(made, CreateView)
+    assert made.query == "SELECT 1, ';' -- a comment\n  FROM t"
+    assert made.columns == (("a", "x"), ("b", ""))
+    assert (made.comment, made.replace, made.if_not_exists) == ("y", True, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("column a rename to b", {"column": "a", "new_name": "b"}),
+        ("a comment 'x'", {"column": "a", "comment": "x"}),
+        ("column a null", {"column": "a", "nullable": True}),
+        (
+            "comment b decimal(4,2) not null comment 'x' after c",
+            {
+                "column": "comment",
+                "new_name": "b",
+                "type": parse_type("decimal(4,2)"),
+                "comment": "x",
+                "nullable": False,
+                "after": "c",
+            },
+        ),
+    ],
+)
+def test_changes_of_columns(change: str, expected: dict[str, Any]) -> None:
+    found = parse(f"alter table t change {change}")
+    assert isinstance(found, ChangeColumn)
+    assert found == ChangeColumn(name=found.name, **expected)
+
+
+@pytest.mark.parametrize("name", ["select", "From", "TABLE", "null"])
+def test_reserved_words_are_names_in_quotes_only(name: str) -> None:
+    with pytest.raises(SqlFault, match="is a reserved word") as fault:
+        parse(f"create table t ({name} int)")
+    assert "[1,17]" in str(fault.value)
+    made = parse(f"create table t (`{name}` int)")
+    assert isinstance(made, CreateTable)
+    assert made.columns[0].name == name.lower()

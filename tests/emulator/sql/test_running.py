@@ -22,3 +22,12 @@ def test_what_does_not_fit_memory_goes_to_a_folder_of_its_own_that_is_gone_after
     assert Path.cwd() not in Path(folder).parents
     assert list(batches) == []
     assert not Path(folder).exists()
+
+
+def test_a_query_takes_a_share_of_the_machine(tmp_path: Path) -> None:
+    sql = "SELECT current_setting('memory_limit') AS c0, current_setting('threads') AS c1"
+    columns = (Column("memory", parse_type("string")), Column("threads", parse_type("bigint")))
+    (batch,) = Run(Planned(sql, columns, (), "UTC")).batches(Files(tmp_path / "files"))
+    ((memory, threads),) = [row.values() for row in batch.to_pylist()]
+    assert memory == "2.0 GiB"
+    assert 1 <= threads <= 4

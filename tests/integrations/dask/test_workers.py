@@ -97,8 +97,12 @@ def killed(cluster: DaskClient, tmp_path: Path) -> Any:
     return block
 
 
+def last(client: LocalClient) -> int:
+    return max((record.id for record in client.service.requests), default=0)
+
+
 def operations(client: LocalClient, since: int) -> list[str]:
-    return [record.operation for record in client.service.requests[since:]]
+    return [record.operation for record in client.service.requests.select(since=since)]
 
 
 def ids(client: of.Client, table: str) -> list[int]:
@@ -115,7 +119,7 @@ def test_a_worker_is_killed_while_it_reads(
     client: LocalClient, careful: of.Client, table: str, killed: Any
 ) -> None:
     of.to_odps(FRAME, table, partition_cols=["pt"], create=True, client=client)
-    since = len(client.service.requests)
+    since = last(client)
     ddf = of.dask.read_odps(table, split_by=of.ByRows(500), client=careful)
     of.to_odps(FRAME.iloc[:1], table, mode="overwrite_partitions", client=client)
     with killed("read-odps"):
@@ -127,7 +131,7 @@ def test_a_worker_is_killed_while_it_reads(
 def test_a_worker_is_killed_while_it_writes(
     client: LocalClient, careful: of.Client, table: str, killed: Any
 ) -> None:
-    since = len(client.service.requests)
+    since = last(client)
     with killed("write-odps"):
         result = of.dask.to_odps(parts(), table, partition_cols=["pt"], create=True, client=careful)
     assert result.rows == ROWS

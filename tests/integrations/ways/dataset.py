@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.integrations.questions import Tables
 
-f = pc.field
+f: Any = pc.field  # comparing with it makes an expression, not a truth value
 MORNING = pa.scalar(datetime(2026, 1, 1, 6), pa.timestamp("ms"))  # noqa: DTZ001  as Arrow has it
 
 
