@@ -46,7 +46,7 @@ def test_a_plan_tells_what_is_pushed_and_what_is_applied_here(
     assert plan.columns == ("note",)
     assert sorted(plan.reads) == ["id", "note", "pt"]
     assert plan.partitions == ("pt=20260101",)
-    assert plan.pushed == "`id` > 10"
+    assert plan.pushed == "`id` > 10 and `note` >= 'n' and `note` < 'o'"
     assert plan.applied == "`id` > 10 and `note` like 'n%' and `pt` = '20260101'"
     assert plan.splits == 1
     assert plan.bytes is not None

@@ -14,11 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from odps_frames.model.schema import Column, TableSchema
+from odps_frames.model.types import parse_type
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-__all__ = ["ALL", "COLUMNS", "EPOCH", "PARTITIONS", "VALUES", "Writer", "plain", "some_rows"]
+__all__ = [
+    "ALL",
+    "COLUMNS",
+    "EPOCH",
+    "PARTITIONS",
+    "SCHEMA",
+    "VALUES",
+    "Writer",
+    "plain",
+    "some_rows",
+]
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  as stored
 TEXTS = [
@@ -76,6 +89,16 @@ LIKES = ["%", "a%", "%b", "_", "%'%", "a_b", "%杭%", "", "100%", "%x%"]
 LIKES += ["100\\%", "a\\_b", "back\\\\%", "%\\\\%", "🚀", "é%"]
 COMPARATORS = ["=", "!=", "<>", "<", "<=", ">", ">="]
 FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def schema_of() -> TableSchema:
+    def columns(known: dict[str, tuple[str, Any, str]]) -> tuple[Column, ...]:
+        return tuple(Column(name, parse_type(text)) for name, (text, _, _) in known.items())
+
+    return TableSchema((Column("id", parse_type("bigint")), *columns(COLUMNS)), columns(PARTITIONS))
+
+
+SCHEMA = schema_of()
 
 
 def some_time(chance: random.Random) -> datetime:

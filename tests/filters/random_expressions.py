@@ -13,15 +13,13 @@ import pyarrow as pa
 import pyarrow.compute
 import pytest
 
-from odps_frames.model.schema import Column, TableSchema
-from odps_frames.model.types import parse_type
 from tests.filters.random_conditions import COLUMNS, PARTITIONS, VALUES
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-__all__ = ["ENGINES", "SCHEMA", "Draw", "Engine"]
+__all__ = ["ENGINES", "Draw", "Engine"]
 
 polars = pytest.importorskip("polars")
 pc: Any = pa.compute
@@ -30,16 +28,6 @@ EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001  as stored
 SIGNS = ["eq", "ne", "lt", "le", "gt", "ge"]
 JOINS: dict[str, Callable[[Any, Any], Any]] = {"and": operator.and_, "or": operator.or_}
 ALL = {**COLUMNS, **PARTITIONS}
-
-
-def schema_of() -> TableSchema:
-    def columns(known: dict[str, tuple[str, Any, str]]) -> tuple[Column, ...]:
-        return tuple(Column(name, parse_type(text)) for name, (text, _, _) in known.items())
-
-    return TableSchema((Column("id", parse_type("bigint")), *columns(COLUMNS)), columns(PARTITIONS))
-
-
-SCHEMA = schema_of()
 
 
 class Engine(Protocol):

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from odps_frames import filters
-from odps_frames.model.schema import Column, TableSchema
-from odps_frames.model.types import parse_type
-from tests.filters.random_conditions import COLUMNS, PARTITIONS, Writer, some_rows
+from tests.filters.random_conditions import SCHEMA, Writer, some_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +25,6 @@ AT_ONCE = 125
 
 
 @pytest.fixture(scope="module")
-def schema() -> TableSchema:
-    def columns(known: dict[str, tuple[str, Any, str]]) -> tuple[Column, ...]:
-        return tuple(Column(name, parse_type(text)) for name, (text, _, _) in known.items())
-
-    return TableSchema((Column("id", parse_type("bigint")), *columns(COLUMNS)), columns(PARTITIONS))
-
-
-@pytest.fixture(scope="module")
 def db() -> Iterator[Any]:
     with duckdb.connect() as db:
         yield db
@@ -48,7 +38,7 @@ def answers(db: Any, conditions: list[str]) -> list[list[bool]]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_mask_is_the_answer_of_duckdb(schema: TableSchema, db: Any, seed: int) -> None:
+def test_a_mask_is_the_answer_of_duckdb(db: Any, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  no secret
     rows = some_rows(chance, N_ROWS)
     writer = Writer(chance)
@@ -61,7 +51,7 @@ def test_a_mask_is_the_answer_of_duckdb(schema: TableSchema, db: Any, seed: int)
         said = [writer.condition(case % 4) for case in range(first, first + AT_ONCE)]
         expected = answers(db, [theirs for _, theirs in said])
         for (ours, theirs), mask in zip(said, expected, strict=True):
-            condition = filters.parse(ours, schema)
+            condition = filters.parse(ours, SCHEMA)
             assert condition is not None
             found: Any = filters.mask(condition, batch).to_pylist()
             kept += sum(found)

@@ -14,8 +14,8 @@ import pytest
 from odps_frames import filters
 from odps_frames.filters.condition import Constant, Expression, Not
 from odps_frames.filters.pushing import possible
-from tests.filters.random_conditions import some_rows
-from tests.filters.random_expressions import ENGINES, SCHEMA, Draw
+from tests.filters.random_conditions import SCHEMA, some_rows
+from tests.filters.random_expressions import ENGINES, Draw
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,8 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from odps_frames import filters
-from tests.filters.random_conditions import VALUES, some_rows
-from tests.filters.random_expressions import SCHEMA
+from tests.filters.random_conditions import SCHEMA, VALUES, some_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from io import UnsupportedOperation
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +165,9 @@ def test_it_is_sorted_and_joined_in_memory(plans: Tables, events: OdpsDataset) -
     assert asof.to_table()["x"].to_pylist() == [1, 2]
 
 
-def test_columns_get_other_types_as_far_as_no_value_changes(events: OdpsDataset) -> None:
+def test_columns_get_other_types_as_far_as_no_value_changes(
+    plans: Tables, events: OdpsDataset
+) -> None:
     kinds: Any = {"id": pa.int16(), "pt": pa.large_string()}
     narrow = pa.schema(kinds)
     dataset = events.replace_schema(narrow)
@@ -172,6 +175,9 @@ def test_columns_get_other_types_as_far_as_no_value_changes(events: OdpsDataset)
     assert dataset.to_table(filter=f("id") == pa.scalar(7, pa.int16()))["id"].to_pylist() == [7]
     with pytest.raises(of.CastError, match="leave it out"):
         events.replace_schema(pa.schema([pa.field("id", pa.int8())])).to_table()
+    limited = plans.events.limit(9).dataset().filter(f("id") > 3)
+    with pytest.raises(ValueError, match="replace them first"):
+        limited.replace_schema(narrow)
     with pytest.raises(KeyError, match="nowhere"):
         events.replace_schema(pa.schema([pa.field("nowhere", pa.int8())]))
 
@@ -186,7 +192,7 @@ def past_it(events: OdpsDataset) -> list[Any]:
 
 @pytest.mark.parametrize("way", range(3))
 def test_what_reads_past_its_methods_is_told_how_to_read(events: OdpsDataset, way: int) -> None:
-    with pytest.raises(NotImplementedError, match=r"in no file .* dataset\.to_table\(\)"):
+    with pytest.raises(UnsupportedOperation, match=r"in no file .* dataset\.to_table\(\)"):
         past_it(events)[way]()
 
 

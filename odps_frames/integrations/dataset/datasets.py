@@ -111,7 +111,7 @@ class OdpsDataset(Readable, ds.FileSystemDataset):  # type: ignore[misc]  # our 
         ------
         KeyError
             For a column that is not there.
-        NotImplementedError
+        ValueError
             For a filter that is behind a limit, and may need columns that go.
         """
         known = set(self.schema.names)
@@ -121,7 +121,7 @@ class OdpsDataset(Readable, ds.FileSystemDataset):  # type: ignore[misc]  # our 
         scan, left = self._narrowed(None, self._where)
         if left is not None:
             msg = f"other columns for {self!r}, whose filter needs these; replace them first"
-            raise NotImplementedError(msg)
+            raise ValueError(msg)
         return type(self)(scan.select(*schema.names), None, schema)
 
     def filter(self, expression: pc.Expression) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import UnsupportedOperation
 from typing import Any, NoReturn
 
 from pyarrow import fs
@@ -14,7 +15,7 @@ def _refused(place: NoFiles, *_: object) -> NoReturn:
         f"the rows of {place.table} are in no file that pyarrow could open by itself; give it "
         "dataset.to_table(), or dataset.scanner(…).to_reader() for a stream"
     )
-    raise NotImplementedError(msg)
+    raise UnsupportedOperation(msg)
 
 
 _refuse: Any = _refused

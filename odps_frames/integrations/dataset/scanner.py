@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -171,8 +172,9 @@ class Readable:
         """Count the rows; see ``scanner``."""
         return self.scanner(**asked).count_rows()
 
+    @abstractmethod
     def _source(self) -> Source:
-        raise NotImplementedError
+        """Itself, as what scanners read."""
 
 
 def _plain(columns: Columns) -> list[str] | dict[str, pc.Expression] | None:
