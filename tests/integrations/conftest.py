@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integrations import ray_cluster
 from tests.integrations.questions import Tables, scans, whole, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from odps_frames.local import LocalClient
 
 
@@ -32,10 +29,3 @@ def plans(asked_client: LocalClient) -> Tables:
 def frames(asked_client: LocalClient) -> Tables:
     """Each table as pandas has it."""
     return whole(asked_client)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_cluster_left() -> Iterator[None]:
-    """A Ray that a test started ends with the last of them."""
-    yield
-    ray_cluster.stop()

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import tempfile
-import warnings
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -20,6 +19,7 @@ STORE_BYTES = 150 << 20
 SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # no other machine may join: loopback alone
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # older ones warn of what they will do
 }
 WORKERS = {"num_workers_soft_limit": 6, "idle_worker_killing_time_threshold_ms": 600_000}
 """Workers are kept: to start one takes longer than any question."""
@@ -50,10 +50,7 @@ def start(config: Config) -> None:
             _temp_dir=_folders[0],
             _system_config=WORKERS,
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of its own defaults
-        context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+    ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 
 
