@@ -13,6 +13,9 @@ __all__ = ["ENGINES", "engine", "engine_of"]
 ENGINES = ("dask", "dataset", "duckdb", "polars", "ray")
 """The modules of ``odps_frames.integrations``; those of optional packages have an extra each."""
 
+WITH_WORKERS = frozenset({"dask", "ray"})
+"""Engines whose data is with workers, which are to write it."""
+
 
 def engine(name: str) -> ModuleType:
     """Return the module of an engine.
@@ -36,6 +39,6 @@ def engine_of(data: object) -> str | None:
     """Name the engine whose workers hold the data; None for data of this process."""
     for base in type(data).__mro__:
         package = base.__module__.partition(".")[0]
-        if package == "dask":
+        if package in WITH_WORKERS:
             return package
     return None

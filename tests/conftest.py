@@ -12,6 +12,7 @@ from hypothesis import settings
 
 import odps_frames as of
 from odps_frames.client import CURRENT
+from tests.integrations import ray_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,3 +73,10 @@ def no_client_left() -> Iterator[None]:
     before = CURRENT.get()
     yield
     assert CURRENT.get() is before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_cluster_left() -> Iterator[None]:
+    """A Ray that a test started ends with the last of them."""
+    yield
+    ray_cluster.stop()

@@ -29,6 +29,8 @@ with of.local():
 USES = {
     "polars": "scan.lazy, scan.to_polars, lambda: of.polars",
     "duckdb": "scan.to_duckdb, lambda: of.duckdb",
+    "dask": "scan.to_dask, lambda: of.dask",
+    "ray": "scan.to_ray, lambda: of.ray",
 }
 
 
