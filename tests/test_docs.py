@@ -8,14 +8,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
-
-from tests.integrations import ray_cluster
-
-if TYPE_CHECKING:
-    from odps_frames.local import LocalClient
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -44,10 +39,8 @@ def examples(page: str) -> list[Example]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page)])
 def test_a_page_does_what_it_says(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_client: LocalClient
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if any("of.ray." in example.code for example in examples(page)):
-        ray_cluster.start(shared_client.config)  # one that is small and quiet
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for example in examples(page):

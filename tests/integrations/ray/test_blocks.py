@@ -11,6 +11,8 @@ import pytest
 from odps_frames.integrations.ray.blocks import NO_COLUMN, block_rows, blocks, shown_schema
 from odps_frames.model.read import SessionStats
 
+pytestmark = pytest.mark.slow  # Ray takes a minute to come and go
+
 COLUMNS: dict[str, Any] = {
     "id": pa.array(range(1_000)),
     "text": pa.array([None if 100 < n < 120 else f"text {n}" for n in range(1_000)]),

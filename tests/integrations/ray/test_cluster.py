@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from odps_frames.local import LocalClient
 
+pytestmark = pytest.mark.slow  # Ray takes a minute to come and go
+
 ROWS = 6_000
 BY = of.ByRows(1_000)
 FRAME = pd.DataFrame(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from odps_frames.local import LocalClient
     from tests.integrations.wire import Wire
 
+pytestmark = pytest.mark.slow  # Ray takes a minute to come and go
+
 ROWS = 6_000
 BY = of.ByRows(1_000)
 FRAME = pd.DataFrame(
@@ -155,9 +157,12 @@ def test_what_the_source_cannot_take_is_left_to_ray(client: LocalClient, sales: 
 
 
 def cost(wire: Wire, source: OdpsDatasource) -> int:
-    before = wire.n_bytes
+    def sent() -> int:
+        return sum(wire.service.counters.n_bytes_sent.values())
+
+    before = sent()
     rows(source)
-    return wire.n_bytes - before
+    return sent() - before
 
 
 def test_fewer_bytes_come_for_fewer_columns_and_rows(client: LocalClient, sales: str) -> None:
